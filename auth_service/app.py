@@ -9,28 +9,25 @@ from collections.abc import Sequence
 
 from starlette.applications import Starlette
 
+from auth_service.api import account as account_api
+from auth_service.api import email as email_api
+from auth_service.api import identities as identity_api
+from auth_service.api import recovery as recovery_api
+from auth_service.mail.recovery import PATH as RESET_PATH
+from auth_service.pages import account as account_pages
+from auth_service.pages import email as email_pages
+from auth_service.pages import identities as identity_pages
+from auth_service.pages import recovery as recovery_pages
+from auth_service.pages import sign_in as sign_in_pages
+from auth_service.pages import sign_up as sign_up_pages
 from auth_service.parts import Parts
 from auth_service.settings import AuthSettings, Verification
+from auth_service.verifiers import ended_sessions, internal, well_known
+from auth_service.ways import nextauth
 from auth_service.ways.registry import WAYS, list_ways
 from auth_service.ways.way import Way
-from auth_service.web import (
-    account_pages,
-    api,
-    email_api,
-    email_pages,
-    ended_sessions,
-    identity_api,
-    identity_pages,
-    internal,
-    nextauth,
-    pages,
-    recovery_api,
-    recovery_pages,
-    sign_up_pages,
-    well_known,
-)
 from shared.application import build_application
-from shared.auth_events.contract import REVOCATIONS_PATH, SESSION_PATH, USER_CHANGES_PATH
+from shared.auth_events.contract import COMPARISON_PATH, REVOCATIONS_PATH, SESSION_PATH, USER_CHANGES_PATH
 from shared.observing.metrics import Metrics
 from shared.tokens.protocol import PROTOCOLS, Protocol
 from shared.tokens.public_keys import KEYS_PATH
@@ -59,14 +56,14 @@ def build_routes(
     """
     unknown = dict.fromkeys(("GET", "POST", "PUT", "PATCH", "DELETE"), nextauth.refuse_unknown)
     return [
-        resource("/api/user", POST=email_api.ask_to_sign_up if verification == "required" else api.create_user),
-        resource("/api/login", POST=api.create_session),
-        resource("/api/logout", POST=api.end_session),
-        resource("/api/token", POST=api.refresh_tokens),
-        resource("/api/me", GET=api.show_me, PATCH=api.change_me, DELETE=api.delete_me),
-        resource("/api/me/password", POST=api.change_password),
-        resource("/api/me/sessions", GET=api.list_sessions, DELETE=api.end_other_sessions),
-        resource("/api/me/sessions/{sid}", DELETE=api.end_one_session),
+        resource("/api/user", POST=email_api.ask_to_sign_up if verification == "required" else account_api.create_user),
+        resource("/api/login", POST=account_api.create_session),
+        resource("/api/logout", POST=account_api.end_session),
+        resource("/api/token", POST=account_api.refresh_tokens),
+        resource("/api/me", GET=account_api.show_me, PATCH=account_api.change_me, DELETE=account_api.delete_me),
+        resource("/api/me/password", POST=account_api.change_password),
+        resource("/api/me/sessions", GET=account_api.list_sessions, DELETE=account_api.end_other_sessions),
+        resource("/api/me/sessions/{sid}", DELETE=account_api.end_one_session),
         resource("/api/revocations", GET=ended_sessions.show_ended_sessions),
         resource("/signup", GET=sign_up_pages.show_sign_up, POST=sign_up_pages.sign_up),
         resource("/account", GET=account_pages.show_profile, POST=account_pages.change_profile),
@@ -74,12 +71,13 @@ def build_routes(
         resource("/account/sessions", GET=account_pages.show_devices, POST=account_pages.end_other_devices),
         resource("/account/sessions/{sid}", POST=account_pages.end_device),
         resource("/account/delete", GET=account_pages.show_deletion, POST=account_pages.delete_account),
+        resource(RESET_PATH, GET=recovery_pages.show_setting, POST=recovery_pages.set_password),
         *(build_mail_routes(verification) if verification is not None else ()),
         *(build_identity_routes() if any(way.is_led_back for way in ways) else ()),
-        resource("/api/auth/signin", GET=pages.show_sign_in),
+        resource("/api/auth/signin", GET=sign_in_pages.show_sign_in),
         *itertools.chain.from_iterable(map(build_way_routes, ways)),
-        resource("/api/auth/signin/{provider}", **{**unknown, "GET": pages.show_sign_in}),
-        resource("/api/auth/signout", GET=pages.show_sign_out, POST=nextauth.sign_out),
+        resource("/api/auth/signin/{provider}", **{**unknown, "GET": sign_in_pages.show_sign_in}),
+        resource("/api/auth/signout", GET=sign_in_pages.show_sign_out, POST=nextauth.sign_out),
         resource("/api/auth/csrf", GET=nextauth.show_csrf_token),
         resource("/api/auth/providers", GET=nextauth.show_providers),
         resource("/api/auth/session", GET=nextauth.show_session, POST=nextauth.update_session),
@@ -93,6 +91,7 @@ def build_routes(
         resource(USER_CHANGES_PATH, GET=internal.show_user_changes),
         resource(REVOCATIONS_PATH, GET=internal.show_revocations),
         resource(SESSION_PATH, POST=internal.renew_session),
+        resource(COMPARISON_PATH, POST=internal.compare_with_ours),
     ]
 
 
@@ -102,7 +101,6 @@ def build_mail_routes(verification: Verification) -> list[Resource]:
         resource("/api/password-reset", POST=recovery_api.ask_for_reset),
         resource("/api/password-reset/confirm", POST=recovery_api.reset_password),
         resource("/forgot", GET=recovery_pages.show_asking, POST=recovery_pages.ask),
-        resource("/forgot/code", GET=recovery_pages.show_setting, POST=recovery_pages.set_password),
         resource("/api/me/email", POST=email_api.ask_to_move),
         resource("/api/me/email/confirm", POST=email_api.confirm_move),
         resource("/account/email", GET=email_pages.show_email, POST=email_pages.ask_to_move),
@@ -149,7 +147,9 @@ def build_identity_routes() -> list[Resource]:
 
 def build_way_routes(way: Way) -> list[Resource]:
     """Return the routes where a way to sign in begins, and where its proof is sent."""
-    start = resource(way.start_path, GET=pages.show_sign_in, POST=functools.partial(nextauth.start_sign_in, way))
+    start = resource(
+        way.start_path, GET=sign_in_pages.show_sign_in, POST=functools.partial(nextauth.start_sign_in, way)
+    )
     if way.is_led_back:
         return [start, resource(way.callback_path, GET=functools.partial(identity_pages.finish, way))]
     shown = {"GET": way.show_callback} if way.show_callback else {}

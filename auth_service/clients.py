@@ -3,7 +3,7 @@
 The address is the one that the gateway reports: it sets ``X-Forwarded-For`` itself, and nobody else reaches this
 service. It is kept for people to read, and counted by the guessing limits; it never grants anything. Nor does the
 device cookie: a browser that was signed in to an account before merely gets a count of its own. The flow cookie alone
-grants nothing either: it takes a code that was sent by mail besides (``web.flow``).
+grants nothing either: it takes a code that was sent by mail besides (``browser.flow``).
 """
 
 import functools
@@ -30,6 +30,7 @@ class Client:
 
     ``device`` is the last sign-in that this browser proved to have made, if any; ``flow`` binds codes that are sent by
     mail to it; by ``invitation`` it may make an account. ``language`` is what letters to them are written in.
+    ``operator`` is who gives a command; None for a request.
     """
 
     address: str | None
@@ -39,6 +40,7 @@ class Client:
     flow: str | None = field(default=None, repr=False)
     invitation: str | None = field(default=None, repr=False)
     language: str = LANGUAGES[0]
+    operator: str | None = None
 
     @property
     def site(self) -> str:

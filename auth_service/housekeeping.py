@@ -25,6 +25,7 @@ from auth_service.tables.sessions import (
     lock_sessions_of,
     update_all_revoked,
 )
+from auth_service.tables.user_changes import delete_past_deletions
 from shared.observing.metrics import Metrics
 from shared.postgres.database import Connection, Database
 from shared.postgres.housekeeping import Bite, Chore, Housekeeping, until_few
@@ -44,6 +45,9 @@ def build_chores(settings: AuthSettings) -> dict[str, Chore]:
         before = await get_moment(connection, dt.timedelta(days=settings.audit_retention_days))
         return await delete_audit_lines(connection, before, limit)
 
+    async def forget_deletions(connection: Connection, limit: int) -> int:
+        return await delete_past_deletions(connection, dt.timedelta(days=settings.deletion_retention_days), limit)
+
     chores: dict[str, Chore] = {
         "session_cutoffs": functools.partial(_finish_cutoff, token_ttl),
         "attempts": until_few(delete_forgotten),
@@ -51,6 +55,7 @@ def build_chores(settings: AuthSettings) -> dict[str, Chore]:
         "sessions": functools.partial(_forget_past_sessions, sessions_kept_for),
         "codes": until_few(delete_past_codes),  # without mail too: there may have been some
         "letters": until_few(delete_past_letters),
+        "user_changes": until_few(forget_deletions),
         "invitations": until_few(delete_past_invitations),  # in any mode, likewise
     }
     if settings.audit_retention_days:

@@ -10,46 +10,47 @@ from typing import Self
 
 from starlette.requests import HTTPConnection
 
-from auth_service.accounts import Accounts
-from auth_service.clients import Client
+from auth_service.accounts.accounts import Accounts
+from auth_service.accounts.invitations import Invitations
+from auth_service.accounts.new_users import NewUsers
+from auth_service.browser.csrf import CsrfTokens
 from auth_service.guessing.admission import Admission
 from auth_service.housekeeping import build_housekeeping
 from auth_service.mail.delivery import Delivery, build_delivery
-from auth_service.mail.mail import Mail, build_mail, build_notices
+from auth_service.mail.mail import Mail, build_mail, build_notices, build_recovery
 from auth_service.mail.notices import Notices
+from auth_service.mail.recovery import Recovery
 from auth_service.passwords.guessable import load_common_passwords, load_estimator
 from auth_service.passwords.hashing import Passwords
 from auth_service.providers.identities import Identities
 from auth_service.providers.identity_letters import IdentityLetters
 from auth_service.providers.linking import Linking
 from auth_service.providers.providers import Providers
-from auth_service.session_uses import SessionUses
-from auth_service.sessions import Lookups, Sessions
+from auth_service.sessions.sessions import Lookups, Sessions
+from auth_service.sessions.uses import SessionUses
 from auth_service.settings import AuthMigrationSettings, AuthSettings
 from auth_service.signing_in import SigningIn
-from auth_service.signing_up.invitations import Invitations
-from auth_service.signing_up.new_users import NewUsers
-from auth_service.tables.audit import Event, insert_audit_line
-from auth_service.tables.feed_starts import insert_feed_start
+from auth_service.tables.feed_starts import note_epoch
 from auth_service.tables.sessions import Session, SessionId, list_live_sessions
 from auth_service.tables.users import User, get_newest_user_id
 from auth_service.verifiers.key_file import KeyFile, ignore_hangups
+from auth_service.verifiers.long_poll import Events
 from auth_service.verifiers.service_credentials import ServiceCredentials
 from auth_service.ways.way import Way
-from auth_service.web.csrf import CsrfTokens
-from auth_service.web.long_poll import Events
 from shared.auth_events.revocations import Revocations
+from shared.doctor.setting_comparison import list_compared
+from shared.doctor.setting_hashes import Values
 from shared.fast.coalesced_reads import Sharing, share_reads
+from shared.observing.clocks import Clocks
 from shared.observing.metrics import Metrics
-from shared.postgres.database import Connection, Database
+from shared.postgres.database import Database
 from shared.postgres.epoch_watch import EpochWatch
-from shared.postgres.epochs import Epoch
 from shared.postgres.housekeeping import Housekeeping
-from shared.service_settings import list_callers
 from shared.settings import reveal
 from shared.tokens.device_cookie import DeviceCookies
 from shared.tokens.key_pairs import IssuerKeys
 from shared.tokens.protocol import Protocol
+from shared.tokens.service_settings import list_callers
 from shared.tokens.session_cookie import CookieNames, SessionSealer
 from shared.tokens.signed import AccessTokens, KeyRing, ServiceTokens
 from shared.web.health import Check
@@ -79,12 +80,15 @@ class Parts:
     access_tokens: AccessTokens
     revocations: Revocations
     service_tokens: ServiceTokens
+    clocks: Clocks
+    compared: Values
     service_credentials: ServiceCredentials
     sealer: SessionSealer
     csrf: CsrfTokens
     cookies: CookieNames
     housekeeping: Housekeeping
     devices: DeviceCookies
+    recovery: Recovery
     mail: Mail | None
     delivery: Delivery | None
     providers: Providers | None
@@ -94,14 +98,13 @@ class Parts:
     def build(cls, settings: AuthSettings, metrics: Metrics, ways: Sequence[Way] = ()) -> Self:
         """Return the parts that the settings ask for; nothing is connected yet."""
         secret, previous = settings.nextauth_secret.get_secret_value(), reveal(settings.nextauth_secret_previous)
-        database = open_database(settings)
-        epoch_watch = EpochWatch(database, "users", get_newest_user_id, _note_epoch)
+        database, clocks = open_database(settings), Clocks(metrics)
+        metrics.watch_database(database)
+        epoch_watch = EpochWatch(database, "users", get_newest_user_id, note_epoch)
         cookies = CookieNames.of(settings.nextauth_url, settings.protocol, settings.cookie_domain)
-        metrics.watch_database(database.count_borrowed)
         passwords = Passwords.build(settings, metrics.registry)
         admission = Admission.build(database, settings, metrics.registry)
         keys = IssuerKeys(KeyRing(settings.shared_key, reveal(settings.secret_key_previous)))
-        key_file = KeyFile.of(settings, keys)
         access_tokens = AccessTokens(keys, settings.nextauth_url, settings.access_token_ttl, others=settings.audiences)
         service_keys = {caller: settings.build_keys(caller) for caller in list_callers(type(settings))}
         notices = build_notices(settings, database, admission)
@@ -124,17 +127,20 @@ class Parts:
             ways=ways,
             sessions=sessions,
             keys=keys,
-            key_file=key_file,
+            key_file=KeyFile.of(settings, keys),
             access_tokens=access_tokens,
             revocations=Revocations(),  # stays empty: a session's row says whether it is live
-            service_tokens=ServiceTokens(service_keys, settings.build_shared_keys()),
+            service_tokens=ServiceTokens(service_keys, settings.build_shared_keys(), clocks.note_call),
+            clocks=clocks,
+            compared=list_compared(settings),
             service_credentials=ServiceCredentials(database, secret, previous),
             sealer=SessionSealer(secret, settings.session_max_age, previous, cookies),
             csrf=CsrfTokens(secret, previous),
             cookies=cookies,
             housekeeping=build_housekeeping(database, settings, metrics),
             devices=DeviceCookies(secret, previous),
-            mail=build_mail(settings, accounts),
+            recovery=(recovery := build_recovery(settings, accounts)),
+            mail=build_mail(settings, accounts, recovery),
             delivery=build_delivery(settings, database, metrics),
             providers=Providers.build(settings, cookies),
             linking=Linking(database, sessions, letters, settings.needs_proof),
@@ -156,8 +162,9 @@ class Parts:
 
     @property
     def remarks(self) -> dict[str, Check]:
-        """What ``/readyz`` reports besides: letters that wait for long."""
-        return {"mail": self.delivery.find_remark} if self.delivery else {}
+        """What ``/readyz`` reports besides: clocks that differ, letters that wait for long, an unusable key file."""
+        parts = {"clock": self.clocks, "mail": self.delivery, "token keys": self.key_file}
+        return {name: part.find_remark for name, part in parts.items() if part}
 
     async def start(self) -> None:
         """Start: read what is read only once, and connect to the database in the background."""
@@ -165,6 +172,7 @@ class Parts:
         load_estimator()
         if self.providers:
             self.providers.start()
+        self.database.clock.compare_with(self.clocks, "database")
         await self.database.start()
         self.housekeeping.start()
         self.epoch_watch.start()
@@ -198,7 +206,8 @@ class Parts:
 
 def open_database(settings: AuthSettings | AuthMigrationSettings) -> Database:
     """Return the service's database, not connected yet."""
-    return Database(settings.auth_database_url.get_secret_value(), [MIGRATIONS], "auth_service")
+    url, size = settings.auth_database_url.get_secret_value(), settings.pool_size
+    return Database(url, [MIGRATIONS], "auth_service", size, setting="AUTH_DATABASE_URL")
 
 
 def parts_of(connection: HTTPConnection) -> Parts:
@@ -239,11 +248,3 @@ def _share_lookups(database: Database) -> Lookups:
             return await list_live_sessions(connection, session_ids)
 
     return share_reads(look_up, lambda _: 1, LOOKUPS)
-
-
-async def _note_epoch(connection: Connection, epoch: Epoch) -> None:
-    """Record the start of an epoch: how far the feeds have come, and an audit line after a loss."""
-    await insert_feed_start(connection, epoch)
-    if epoch.lost_at is not None:
-        client = Client(None, "the auth service itself", f"epoch-{epoch.id.hex[:16]}")
-        await insert_audit_line(connection, Event.DATABASE_PUT_BACK, client, None)

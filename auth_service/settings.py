@@ -10,10 +10,13 @@ from auth_service.mail.smtp_url import SmtpServer, read_sender, read_smtp_url
 from auth_service.passwords.breached import BreachedPasswords
 from auth_service.providers.file import Provider, load_providers
 from shared.nextauth_settings import NextAuthSettings
-from shared.service_settings import ServiceSecretSettings
-from shared.settings import DatabaseUrl, LogSettings, PreviousSecrets, Secret, UpstreamSettings, split
+from shared.postgres.pool_settings import PoolSettings
+from shared.settings import DatabaseUrl, PreviousSecrets, Secret, UpstreamSettings, split
 from shared.tokens.key_pairs import read_key_file
+from shared.tokens.secret_files import naming
+from shared.tokens.service_settings import CallerSecret, ServiceSecretSettings
 from shared.tokens.signed import ACCESS_AUDIENCE
+from shared.users_copy.retention import LONGEST_BACKUP, DeletionRetention
 from shared.web.page_settings import PageSettings
 
 DAY = 86_400  # seconds
@@ -27,7 +30,7 @@ Verification: TypeAlias = Literal["off", "optional", "required"]
 """Whether people prove their e-mail addresses; ``required``: before they can sign in."""
 
 
-class AuthSettings(NextAuthSettings, PageSettings, ServiceSecretSettings, UpstreamSettings):
+class AuthSettings(NextAuthSettings, PageSettings, ServiceSecretSettings, UpstreamSettings, PoolSettings):
     """``token_key_file`` names the key pair that signs access tokens, in the place of ``secret_key``.
 
     Beside that it may hold public keys alone, which are announced.
@@ -35,16 +38,18 @@ class AuthSettings(NextAuthSettings, PageSettings, ServiceSecretSettings, Upstre
     ``audiences`` are those for whom tokens are issued besides us. Ages are in seconds: a session ends
     ``session_max_age`` after its sign-in, or unused for ``session_idle_age``. The guessing limits are explained in
     ``guessing.rules``. Sessions are kept for ``session_retention_days`` after their absolute end, however early they
-    ended. With ``audit_retention_days`` 0, audit lines are kept for ever. Without ``smtp_url`` there is no mail, and
-    nothing that needs it. The limits of letters: one to an address within ``letter_pause`` seconds, and so many an hour
-    and a day; so many an hour asked for by one client. ``providers_file`` names who signs people in besides us.
+    ended. With ``audit_retention_days`` 0, audit lines are kept for ever; for deletions see
+    ``shared.users_copy.retention``. Without ``smtp_url`` there is no mail, and nothing that needs it. The limits of
+    letters: one to an address within ``letter_pause`` seconds, and so many an hour and a day; so many an hour asked for
+    by one client. ``providers_file`` names who signs people in besides us.
+    ``operator`` is whom the audit names for what is done at the command line.
     """
 
     token_key_file: Annotated[Path | None, Field(validate_default=True)] = None
     audiences: Annotated[tuple[Annotated[str, Field(pattern=r"^[!-~]+$")], ...], NoDecode, BeforeValidator(split)] = ()
-    gateway_service_secret: Secret | None = None
+    gateway_service_secret: CallerSecret = None
     gateway_service_secret_previous: PreviousSecrets = ()
-    posts_service_secret: Secret | None = None
+    posts_service_secret: CallerSecret = None
     posts_service_secret_previous: PreviousSecrets = ()
     auth_database_url: DatabaseUrl
     session_max_age: Annotated[int, Field(ge=60, le=400 * DAY)] = 30 * DAY
@@ -60,6 +65,7 @@ class AuthSettings(NextAuthSettings, PageSettings, ServiceSecretSettings, Upstre
     renames_per_hour: Quantity = 60
     session_retention_days: Annotated[int, Field(ge=1, le=36_500)] = 90
     audit_retention_days: Annotated[int, Field(ge=0, le=36_500)] = 0
+    deletion_retention_days: DeletionRetention = LONGEST_BACKUP
     breached_passwords_file: Path | None = None
     smtp_url: Secret | None = None
     mail_from: str = ""
@@ -70,6 +76,7 @@ class AuthSettings(NextAuthSettings, PageSettings, ServiceSecretSettings, Upstre
     letters_per_day: Quantity = 10
     letters_per_client: Quantity = 20
     providers_file: Path | None = None
+    operator: Annotated[str, Field(max_length=100)] = ""
     _providers: tuple[Provider, ...] = ()
 
     @field_validator("token_key_file")
@@ -78,7 +85,8 @@ class AuthSettings(NextAuthSettings, PageSettings, ServiceSecretSettings, Upstre
         """Refuse to start a service that could sign no token."""
         has_secret = info.data.get("secret_key", "refused already") is not None
         if path is not None:
-            read_key_file(path, needs_signer=not has_secret)
+            with naming(path):
+                read_key_file(path, needs_signer=not has_secret)
         elif not has_secret:
             raise ValueError("is missing, and so is SECRET_KEY; one of them signs access tokens")
         return path
@@ -97,7 +105,8 @@ class AuthSettings(NextAuthSettings, PageSettings, ServiceSecretSettings, Upstre
     def _check_breached(cls, path: Path | None) -> Path | None:
         """Refuse to start a service that could not look up passwords."""
         if path is not None:
-            BreachedPasswords.open(path).close()
+            with naming(path):
+                BreachedPasswords.open(path).close()
         return path
 
     @model_validator(mode="after")
@@ -118,8 +127,10 @@ class AuthSettings(NextAuthSettings, PageSettings, ServiceSecretSettings, Upstre
         """Refuse to start with providers that can't be used. They are read here alone: the file may change later."""
         if self.providers_file is None:
             return self
+        is_development = self.environment == "development"
         try:
-            self._providers = load_providers(self.providers_file, is_development=self.environment == "development")
+            with naming(self.providers_file):
+                self._providers = load_providers(self.providers_file, is_development=is_development)
         except ValueError as refused:
             raise ValueError(f"PROVIDERS_FILE {refused}") from None
         return self
@@ -141,7 +152,7 @@ class AuthSettings(NextAuthSettings, PageSettings, ServiceSecretSettings, Upstre
         return read_smtp_url(self.smtp_url.get_secret_value(), is_development=self.environment == "development")
 
 
-class AuthMigrationSettings(LogSettings):
+class AuthMigrationSettings(PoolSettings):
     """What ``python -m auth_service migrate`` needs: no key of any kind."""
 
     auth_database_url: DatabaseUrl

@@ -24,6 +24,7 @@ from dataclasses import dataclass, field
 
 import structlog
 
+from auth_service.accounts.new_users import prove_address, take_over
 from auth_service.clients import Client
 from auth_service.errors import EmailUnproven, InvalidCredentials, LinkRefused
 from auth_service.guessing.admission import Admission
@@ -33,8 +34,7 @@ from auth_service.mail.codes import Purpose
 from auth_service.mail.notices import Notices
 from auth_service.passwords.hashing import Passwords, Slot
 from auth_service.providers.identities import Identities, ProviderProof
-from auth_service.sessions import Sessions, SignedIn
-from auth_service.signing_up.new_users import prove_address, take_over
+from auth_service.sessions.sessions import Sessions, SignedIn
 from auth_service.tables.attempts import Attempt
 from auth_service.tables.audit import Event, insert_audit_line
 from auth_service.tables.codes import find_link, use_code

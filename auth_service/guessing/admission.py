@@ -8,13 +8,13 @@ import asyncio
 import contextlib
 import hashlib
 import hmac
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import NoReturn, Self
 
 import structlog
 from prometheus_client import CollectorRegistry, Counter
 
-from auth_service.clients import Client
+from auth_service.clients import Client, get_site
 from auth_service.guessing.rules import (
     Count,
     Hold,
@@ -26,11 +26,12 @@ from auth_service.guessing.rules import (
     find_refusal,
     hold_sign_in,
 )
+from auth_service.mail.addresses import email_key
 from auth_service.settings import AuthSettings
 from auth_service.tables import attempts
 from auth_service.tables.attempts import Attempt
 from auth_service.tables.audit import Event, insert_audit_line
-from auth_service.tables.users import Credentials
+from auth_service.tables.users import Credentials, User
 from shared.errors import Throttled, Unavailable
 from shared.postgres.database import Connection, Database
 from shared.tokens.device_cookie import CLOCK_TOLERANCE, LastSignIn
@@ -176,6 +177,20 @@ class Admission:
         """
         here = self._name(AT_ADDRESS, account, client.site)
         await attempts.insert_known(connection, here, [self._name(LimitName.ACCOUNT, account)])
+
+    async def forgive(
+        self, connection: Connection, user: User, addresses: Iterable[str | None], sessions: Iterable[str]
+    ) -> int:
+        """Let a user sign in again, and be sent letters, whatever failed before; return how many counts held them up.
+
+        In the caller's transaction. At other addresses than these, and in browsers with none of these sessions, what
+        failed still counts: those counts can't be found by the account.
+        """
+        account = email_key(user.email)
+        names: list[tuple[str, ...]] = [(AT_ADDRESS, account, get_site(address)) for address in addresses]
+        names += [(LimitName.BROWSER, str(user.id), session_id) for session_id in sessions]
+        names += [(name, account) for name in (LimitName.ACCOUNT, *LETTERS_TO_ADDRESS)]
+        return await attempts.update_forgiven(connection, [self._name(name, *whose) for name, *whose in names])
 
     async def _give_back_patiently(self, attempt: Attempt) -> None:
         for pause in GIVE_BACK_PAUSES:

@@ -13,20 +13,20 @@
 import datetime as dt
 from dataclasses import dataclass
 
-from auth_service.accounts import Accounts
+from auth_service.accounts.accounts import Accounts
+from auth_service.accounts.moving import move_address
+from auth_service.accounts.new_users import NewUser, prove_address
+from auth_service.api.schemas import SignUp
 from auth_service.clients import Client
-from auth_service.errors import CodeRefused, EmailTaken
+from auth_service.errors import CodeRefused
 from auth_service.guessing.rules import LimitName
 from auth_service.mail.addresses import email_key
 from auth_service.mail.codes import Purpose, make_code
 from auth_service.mail.letters import LetterKind
-from auth_service.mail.notices import Notices
 from auth_service.mail.sent_codes import Codes, write_letter
-from auth_service.signing_up.new_users import NewUser, prove_address
 from auth_service.tables.audit import Event, insert_audit_line
 from auth_service.tables.codes import (
     Code,
-    end_codes_of,
     find_just_used,
     find_newest,
     insert_code,
@@ -34,10 +34,8 @@ from auth_service.tables.codes import (
     use_code,
 )
 from auth_service.tables.letters import insert_letter
-from auth_service.tables.sessions import Ending, SessionId, find_live_session
-from auth_service.tables.user_changes import ChangeKind, insert_user_change
-from auth_service.tables.users import Credentials, User, find_credentials, lock_user, update_email
-from auth_service.web.schemas import SignUp
+from auth_service.tables.sessions import SessionId, find_live_session
+from auth_service.tables.users import Credentials, User, find_credentials, lock_user
 from shared.postgres.database import Connection
 
 
@@ -46,7 +44,6 @@ class AddressProofs:
     """The use cases. Those that ask raise Throttled, those that confirm CodeRefused."""
 
     accounts: Accounts
-    notices: Notices
     codes: Codes
 
     async def ask_for_present(self, user: User, client: Client) -> None:
@@ -92,15 +89,7 @@ class AddressProofs:
             if await find_live_session(connection, session_id) is None:  # a reset, say, which ended older codes too
                 raise CodeRefused
             await _use(connection, code)
-            moved = await update_email(connection, user.id, code.email)
-            if moved is None:
-                raise EmailTaken
-            await insert_audit_line(connection, Event.EMAIL_CHANGED, client, user.id, session_id)
-            await end_codes_of(connection, user.id)
-            await self.accounts.sessions.end_all(connection, user.id, Ending.EMAIL_CHANGED, client, spared=session_id)
-            await self.notices.write(connection, LetterKind.ADDRESS_CHANGED, user, client)  # to the old one
-            await insert_user_change(connection, ChangeKind.RENAMED, moved)
-        return moved
+            return await move_address(connection, self.accounts, user, code.email, client, spared=session_id)
 
     async def ask_to_sign_up(self, wanted: SignUp, client: Client) -> None:
         """Send a code to the address of somebody who signs up, and keep what they chose until they type it.

@@ -30,6 +30,7 @@ class Purpose(StrEnum):
     CHANGE_ADDRESS = "change_address"
     SIGN_UP = "sign_up"
     SIGN_IN = "sign_in"
+    SET_PASSWORD = "set_password"  # noqa: S105 - by a link that an operator hands over
 
 
 def make_code() -> str:

@@ -13,8 +13,8 @@ import ipaddress
 import unicodedata
 from collections.abc import Mapping
 
+from auth_service.browser.user_agents import UNKNOWN
 from auth_service.mail.codes import read_code, show_code
-from auth_service.web.user_agents import UNKNOWN
 from shared.language.sentences import Sentence
 from shared.language.translations import translate
 

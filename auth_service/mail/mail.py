@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import structlog
 
-from auth_service.accounts import Accounts
+from auth_service.accounts.accounts import Accounts
 from auth_service.guessing.admission import Admission
 from auth_service.mail.address_proofs import AddressProofs
 from auth_service.mail.links import Links
@@ -36,18 +36,23 @@ def build_notices(settings: AuthSettings, database: Database, admission: Admissi
     return Notices(database, admission) if settings.smtp_url is not None else None
 
 
-def build_mail(settings: AuthSettings, accounts: Accounts) -> Mail | None:
+def build_recovery(settings: AuthSettings, accounts: Accounts) -> Recovery:
+    """Return what gives people new passwords: without mail, by links that operators hand over."""
+    names = {each.id: each.name for each in settings.providers}
+    codes = Codes(settings.nextauth_secret.get_secret_value(), reveal(settings.nextauth_secret_previous))
+    by, end = (codes, accounts.passwords, accounts.admission, accounts.sessions), settings.nextauth_url
+    return Recovery(accounts.database, *by, accounts.notices, names, end)
+
+
+def build_mail(settings: AuthSettings, accounts: Accounts, recovery: Recovery) -> Mail | None:
     """Return the parts that send letters; None, which the log says, where no server is named for it."""
     if accounts.notices is None:
         log.info("mail_off", setting="SMTP_URL")
         return None
-    database, admission = accounts.database, accounts.admission
-    names = {each.id: each.name for each in settings.providers}
-    codes = Codes(settings.nextauth_secret.get_secret_value(), reveal(settings.nextauth_secret_previous))
     return Mail(
-        codes=codes,
-        recovery=Recovery(database, codes, accounts.passwords, admission, accounts.sessions, accounts.notices, names),
-        proofs=AddressProofs(accounts, accounts.notices, codes),
-        links=Links(database, codes, admission, f"{settings.nextauth_url}{LINK_PATH}"),
+        codes=recovery.codes,
+        recovery=recovery,
+        proofs=AddressProofs(accounts, recovery.codes),
+        links=Links(accounts.database, recovery.codes, accounts.admission, f"{settings.nextauth_url}{LINK_PATH}"),
         verification=settings.email_verification,
     )

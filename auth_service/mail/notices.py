@@ -10,6 +10,7 @@ import contextlib
 import datetime as dt
 from dataclasses import dataclass
 
+from auth_service.browser.user_agents import describe_device
 from auth_service.clients import Client
 from auth_service.guessing.admission import Admission
 from auth_service.mail.addresses import email_key
@@ -17,7 +18,6 @@ from auth_service.mail.letters import LetterKind
 from auth_service.tables.letters import NewLetter, insert_letter
 from auth_service.tables.sessions import Session, is_from_elsewhere
 from auth_service.tables.users import User
-from auth_service.web.user_agents import describe_device
 from shared.errors import Unavailable
 from shared.postgres.database import Connection, Database
 from shared.tokens.device_cookie import LastSignIn

@@ -1,4 +1,4 @@
-"""Recovery: a new password for whoever reads what is sent to the address of an account.
+"""Recovery: a new password for whoever reads what is sent to the address of an account, or was given a link.
 
 1. Asking runs the same statements and gets the same answer whether or not the address has an account. The letter goes
    to the address as its owner spelled it; if there is no account, it says so.
@@ -8,31 +8,36 @@
    6.4.3). Failed sign-ins by others don't hold up the owner's next one (``Admission.note_owner``).
 4. A reset proves the address. If it was not proven, nothing of the time before survives.
 5. An operator can void a password, but never choose one (ASVS 5.0, 6.4.6).
+6. A link that an operator hands over works without mail, once, in any browser. It proves nothing about the address.
 """
 
 import datetime as dt
+import urllib.parse
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from auth_service.accounts.new_users import prove_address
+from auth_service.api.mail_schemas import PasswordReset
 from auth_service.clients import Client
 from auth_service.errors import CodeRefused
 from auth_service.guessing.admission import Admission
 from auth_service.guessing.rules import LimitName
 from auth_service.mail.addresses import email_key
-from auth_service.mail.codes import Purpose, make_code
+from auth_service.mail.codes import Purpose, is_token, make_code, make_token
 from auth_service.mail.letters import LetterKind
 from auth_service.mail.notices import Notices
 from auth_service.mail.sent_codes import Codes, write_to_owner
 from auth_service.passwords.hashing import Passwords, Slot
 from auth_service.passwords.rules import GUESSABLE, find_password_fault
 from auth_service.providers.identities import MOST
-from auth_service.sessions import Sessions
-from auth_service.signing_up.new_users import prove_address
+from auth_service.sessions.sessions import Sessions
 from auth_service.tables.audit import Event, insert_audit_line
 from auth_service.tables.codes import (
     Code,
-    end_codes_of,
+    NewCode,
     find_just_used,
+    find_link,
+    find_link_just_used,
     find_newest,
     insert_code,
     try_code,
@@ -49,22 +54,24 @@ from auth_service.tables.users import (
     update_password_anew,
     update_password_void,
 )
-from auth_service.web.mail_schemas import PasswordReset
-from shared.errors import Invalid, NotFound
+from shared.errors import Invalid
 from shared.postgres.database import Connection, Database
+
+PATH = "/forgot/code"  # of the page where a new password is set
 
 
 @dataclass(frozen=True, slots=True)
 class Recovery:
-    """The use cases; ``names`` are those of other providers, by their ids."""
+    """The use cases; ``names`` are those of other providers, by their ids. Without ``notices`` there is no mail."""
 
     database: Database
     codes: Codes
     passwords: Passwords
     admission: Admission
     sessions: Sessions
-    notices: Notices
+    notices: Notices | None
     names: Mapping[str, str]
+    public_url: str
 
     async def ask(self, email: str, client: Client) -> None:
         """Send a code to an address, good for the browser that asks; Throttled.
@@ -110,23 +117,59 @@ class Recovery:
             code = await find_just_used(connection, Purpose.RESET, *macs, moment)
             return await find_user(connection, code.user_id) if code and code.user_id is not None else None
 
-    async def start(self, user_id: int, client: Client, *, unlinks: bool = False) -> User:
-        """Make a user's password void and end their sessions; a letter tells them how to set a new one.
+    async def start(self, connection: Connection, user: User, client: Client) -> None:
+        """Make the password of a user, whose row is locked, void, and end their sessions; a letter tells what to do."""
+        await update_password_void(connection, user.id)
+        await insert_audit_line(connection, Event.PASSWORD_RESET_STARTED, client, user.id)
+        await self.sessions.end_all(connection, user.id, Ending.PASSWORD_RESET, client)
+        await self._tell(connection, LetterKind.RESET_STARTED, user, client)
 
-        ``unlinks``: take their identities at other providers away, too. NotFound when no user has that id.
+    async def make_link(
+        self, connection: Connection, user: User, lifetime: dt.timedelta, client: Client
+    ) -> tuple[str, dt.datetime]:
+        """Return a link by which a user, whose row is locked, sets a new password, and when it ends.
+
+        It replaces an earlier one.
         """
-        async with self.database.transaction() as connection:
-            user = await lock_user(connection, user_id)
-            if user is None:
-                raise NotFound("There is no user of that id")
-            await update_password_void(connection, user_id)
-            await insert_audit_line(connection, Event.PASSWORD_RESET_STARTED, client, user_id)
-            if unlinks and await delete_identities_of(connection, user_id):
-                await insert_audit_line(connection, Event.IDENTITY_REMOVED, client, user_id)
-            await self._end_all(connection, user_id, client)
-            about = await self._name_identities(connection, user_id)
-            await self.notices.write(connection, LetterKind.RESET_STARTED, user, client, **about)
-        return user
+        token = make_token()
+        address, link = self.codes.hash_address(user.email), self.codes.hash_link(token)[0]
+        made_at = await insert_code(
+            connection, NewCode(Purpose.SET_PASSWORD, user.id, address, link, lifetime=lifetime)
+        )
+        await insert_audit_line(connection, Event.PASSWORD_LINK_MADE, client, user.id)
+        return f"{self.public_url}{PATH}?{urllib.parse.urlencode({'link': token})}", made_at + lifetime
+
+    async def find_user_of_link(self, token: str) -> User | None:
+        """Return whose password a link sets, if it is still good; looking uses nothing up."""
+        found = await self._find_link(token)
+        return found[1] if found else None
+
+    async def set_password_by_link(self, token: str, password: str, client: Client) -> None:
+        """Set a new password and end all sessions of the user; CodeRefused, Throttled, Unavailable, Invalid."""
+        await self.admission.check_address(LimitName.CODE, client)
+        found = await self._find_link(token)
+        if found is None:
+            await self.admission.admit_address(LimitName.CODE, client)
+            raise CodeRefused
+        code, user = found
+        with self.passwords.take_slot(client.site, email_key(user.email)) as slot:
+            password_hash = await self._hash(password, user, slot)
+        if not await self._store(code, user, password_hash, client, is_proof=False):
+            raise CodeRefused
+
+    async def find_just_set(self, token: str, moment: dt.timedelta) -> User | None:
+        """Return the user whose password was set a moment ago by this very link; else None."""
+        async with self.database.connection() as connection:
+            code = await find_link_just_used(connection, Purpose.SET_PASSWORD, self.codes.hash_link(token), moment)
+            return await find_user(connection, code.user_id) if code and code.user_id is not None else None
+
+    async def _find_link(self, token: str) -> tuple[Code, User] | None:
+        if not is_token(token):
+            return None
+        async with self.database.connection() as connection:
+            code = await find_link(connection, Purpose.SET_PASSWORD, self.codes.hash_link(token))
+            user = await find_user(connection, code.user_id) if code and code.user_id is not None else None
+        return (code, user) if code and user else None
 
     async def _try(self, wanted: PasswordReset, client: Client) -> tuple[Code, User] | None:
         """Return the code and whose it is, or None when it is not right; Throttled."""
@@ -149,30 +192,34 @@ class Recovery:
             raise Invalid({"password": fault or GUESSABLE})
         return password_hash
 
-    async def _store(self, code: Code, user: User, password_hash: str, client: Client) -> bool:
-        """Set the password, and do all that follows; False when the code was used meanwhile, or the user is gone."""
+    async def _store(
+        self, code: Code, user: User, password_hash: str, client: Client, *, is_proof: bool = True
+    ) -> bool:
+        """Set the password, and do all that follows; False when the code was used meanwhile, or the user is gone.
+
+        ``is_proof``: the code was sent to the address, and so proves it.
+        """
         async with self.database.transaction() as connection:
             if not (await lock_user(connection, user.id) and await use_code(connection, code.id)):
                 return False
             await update_password_anew(connection, user.id, password_hash)
-            if await prove_address(connection, user.id, client):
+            if is_proof and await prove_address(connection, user.id, client):
                 await delete_identities_of(connection, user.id)
             await insert_audit_line(connection, Event.PASSWORD_RESET, client, user.id)
-            await self._end_all(connection, user.id, client)
-            about = await self._name_identities(connection, user.id)
-            await self.notices.write(connection, LetterKind.PASSWORD_CHANGED, user, client, **about)
+            await self.sessions.end_all(connection, user.id, Ending.PASSWORD_RESET, client)
+            await self._tell(connection, LetterKind.PASSWORD_CHANGED, user, client)
             await self.admission.note_owner(connection, email_key(user.email), client)
         return True
+
+    async def _tell(self, connection: Connection, kind: LetterKind, user: User, client: Client) -> None:
+        if self.notices is not None:
+            about = await self._name_identities(connection, user.id)
+            await self.notices.write(connection, kind, user, client, **about)
 
     async def _name_identities(self, connection: Connection, user_id: int) -> Mapping[str, str]:
         """Return what a letter says of the providers by which a user still gets in, a line each."""
         found = dict.fromkeys(each.provider for each in await list_identities(connection, user_id, MOST))
         return {"providers": "\n".join(self.names.get(each, each) for each in found)} if found else {}
-
-    async def _end_all(self, connection: Connection, user_id: int, client: Client) -> None:
-        """End all sessions and codes of a user, whose row is locked."""
-        await self.sessions.end_all(connection, user_id, Ending.PASSWORD_RESET, client)
-        await end_codes_of(connection, user_id)
 
     async def _note_refusal(self, email: str, client: Client) -> None:
         """Note in the audit that a code was refused: no more of them than are let in."""

@@ -52,6 +52,10 @@ class Codes:
         """Return what may be stored of a code, or of a link's token, for an address."""
         return self._hashes.hash("code", purpose, email_key(email), code)
 
+    def hash_link(self, token: str) -> Macs:
+        """Return what may be stored of a link that names nobody."""
+        return self._hashes.hash("link", token)
+
     def hash_flow(self, flow: str) -> Macs:
         """Return what may be stored of a browser's flow."""
         return self._hashes.hash("flow", flow)

@@ -10,11 +10,11 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
-from auth_service.accounts import MAX_ROLES
+from auth_service.accounts.accounts import MAX_ROLES
+from auth_service.api.schemas import Email, Name
 from auth_service.passwords.stored_hashes import read_stored_hash, strip_label
 from auth_service.tables.imported_users import ImportedUser
-from auth_service.web.schemas import Email, Name
-from shared.importing import Moment, read_members
+from shared.command_line.importing import Moment, read_members
 from shared.web.schemas import Body, Text
 
 LONGEST_LINE = 16_384  # bytes

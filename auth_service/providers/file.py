@@ -28,9 +28,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationIn
 
 from auth_service.providers.presets import LOG_IN_ANEW, OPENID_SCOPES, PRESETS, Endpoints, Fields
 from auth_service.providers.profiles import ReadClaims, read_claims
-from shared.settings import LOOPBACK_HOSTS
 from shared.toml_lines import KeyPath, TomlInvalid, get_line, list_lines, parse_toml
-from shared.web.origins import DEFAULT_PORTS, ORIGIN
+from shared.web.origins import DEFAULT_PORTS, LOOPBACK_HOSTS, ORIGIN
 
 LONGEST_FILE = 65_536  # bytes
 LONGEST_SECRET = 4096  # characters

@@ -22,6 +22,7 @@ from dataclasses import dataclass, field
 
 import structlog
 
+from auth_service.accounts.new_users import NewUser, NewUsers, choose_name, prove_address, take_over
 from auth_service.clients import Client
 from auth_service.errors import EmailTaken, EmailUnproven, NoAccountMade, NotAllowedIn, NotLinked
 from auth_service.guessing.admission import Admission
@@ -31,8 +32,7 @@ from auth_service.mail.letters import LetterKind
 from auth_service.mail.notices import Notices
 from auth_service.providers.identity_letters import IdentityLetters
 from auth_service.providers.recent_proofs import NEVER_SAID
-from auth_service.sessions import Sessions, SignedIn
-from auth_service.signing_up.new_users import NewUser, NewUsers, choose_name, prove_address, take_over
+from auth_service.sessions.sessions import Sessions, SignedIn
 from auth_service.tables.audit import Event, insert_audit_line
 from auth_service.tables.identities import (
     NewIdentity,

@@ -18,7 +18,7 @@ from auth_service.mail.letters import LetterKind
 from auth_service.providers.identities import MOST, ProviderProof, is_of_issuer, link_identity
 from auth_service.providers.identity_letters import IdentityLetters
 from auth_service.providers.recent_proofs import get_reauthentication, require_recent
-from auth_service.sessions import Sessions
+from auth_service.sessions.sessions import Sessions
 from auth_service.tables.audit import Event, insert_audit_line
 from auth_service.tables.identities import (
     LinkedIdentity,

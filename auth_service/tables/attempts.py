@@ -145,6 +145,21 @@ async def insert_known(connection: Connection, known: bytes, others: Sequence[by
     )
 
 
+async def update_forgiven(connection: Connection, keys: Sequence[bytes]) -> int:
+    """End the runs of failures, and what was used up, in those of some counts that exist; return how many they are.
+
+    An address that is known stays so.
+    """
+    done: str = await connection.execute(
+        """
+        UPDATE attempts SET recent = 0, in_a_row = 0, pending = 0, is_refusal_noted = false, since = now()
+        WHERE key = ANY($1::bytea[]) AND (recent > 0 OR in_a_row > 0 OR pending > 0 OR since > now())
+        """,
+        keys,
+    )
+    return int(done.removeprefix("UPDATE "))
+
+
 async def update_refusal_noted(connection: Connection, key: bytes) -> bool:
     """Note a refusal; False when one was already noted since the last counted try."""
     noted = await connection.fetchval(

@@ -51,6 +51,9 @@ class Event(StrEnum):
     IDENTITY_REMOVED = "identity_removed"
     INVITATION_MADE = "invitation_made"
     INVITATION_REVOKED = "invitation_revoked"
+    USER_UNLOCKED = "user_unlocked"
+    USER_EXPORTED = "user_exported"
+    PASSWORD_LINK_MADE = "password_link_made"  # noqa: S105 - the same
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +68,20 @@ class AuditLine:
     user_agent: str
     request_id: str
     provider: str | None
+    operator: str | None
+    about: str | None
+    id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which lines are asked for: those with all of what is not None. ``address`` may be a network."""
+
+    user_id: int | None = None
+    event: str | None = None
+    since: dt.datetime | None = None
+    until: dt.datetime | None = None
+    address: str | None = None
 
 
 async def insert_audit_line(
@@ -74,12 +91,16 @@ async def insert_audit_line(
     user_id: int | None,
     session_id: SessionId | None = None,
     provider: str | None = None,
+    about: str | None = None,
 ) -> None:
-    """Record an event, and the other provider that it happened by; a sign-in may name no known user: None."""
+    """Record an event, and the other provider that it happened by; a sign-in may name no known user: None.
+
+    ``about`` says what the event does not: which role, which service. It never holds anybody's name or address.
+    """
     await connection.execute(
         """
-        INSERT INTO audit (event, user_id, session_id, address, user_agent, request_id, provider)
-        VALUES ($1, $2, $3, $4, $5, $6, $7)
+        INSERT INTO audit (event, user_id, session_id, address, user_agent, request_id, provider, operator, about)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
         """,
         event.value,
         user_id,
@@ -88,6 +109,8 @@ async def insert_audit_line(
         client.user_agent,
         client.request_id,
         provider,
+        client.operator,
+        about,
     )
 
 
@@ -97,8 +120,8 @@ async def insert_session_lines(
     """Record an event for each of some sessions of a user."""
     await connection.execute(
         """
-        INSERT INTO audit (event, user_id, session_id, address, user_agent, request_id)
-        SELECT $1, $2, ended.id, $3, $4, $5 FROM unnest($6::uuid[]) AS ended (id)
+        INSERT INTO audit (event, user_id, session_id, address, user_agent, request_id, operator)
+        SELECT $1, $2, ended.id, $3, $4, $5, $7 FROM unnest($6::uuid[]) AS ended (id)
         """,
         event.value,
         user_id,
@@ -106,18 +129,50 @@ async def insert_session_lines(
         client.user_agent,
         client.request_id,
         list(session_ids),
+        client.operator,
     )
 
 
-async def list_audit_lines(connection: Connection, user_id: int | None, limit: int) -> list[AuditLine]:
-    """Return the latest lines, newest first: of one user, or of all when ``user_id`` is None."""
+async def list_audit_lines(connection: Connection, wanted: Wanted, limit: int) -> list[AuditLine]:
+    """Return the latest lines of those that are wanted, newest first."""
     rows = await connection.fetch(
         """
-        SELECT happened_at, event, user_id, session_id, host(address) AS address, user_agent, request_id, provider
-        FROM audit WHERE $1::bigint IS NULL OR user_id = $1
-        ORDER BY happened_at DESC, id DESC LIMIT $2
+        SELECT id, happened_at, event, user_id, session_id, host(address) AS address, user_agent, request_id, provider,
+            operator, about
+        FROM audit
+        WHERE ($1::bigint IS NULL OR user_id = $1) AND ($2::text IS NULL OR event = $2)
+            AND ($3::timestamptz IS NULL OR happened_at >= $3) AND ($4::timestamptz IS NULL OR happened_at < $4)
+            AND ($5::inet IS NULL OR address <<= $5)
+        ORDER BY happened_at DESC, id DESC LIMIT $6
         """,
-        user_id,
+        wanted.user_id,
+        wanted.event,
+        wanted.since,
+        wanted.until,
+        wanted.address,
+        limit,
+    )
+    return [AuditLine(**row) for row in rows]
+
+
+async def list_next_audit_lines(
+    connection: Connection, wanted: Wanted, given: Sequence[int], limit: int
+) -> list[AuditLine]:
+    """Return lines of those that are wanted, oldest first, without those whose ids are ``given``."""
+    rows = await connection.fetch(
+        """
+        SELECT id, happened_at, event, user_id, session_id, host(address) AS address, user_agent, request_id, provider,
+            operator, about
+        FROM audit
+        WHERE ($1::bigint IS NULL OR user_id = $1) AND ($2::text IS NULL OR event = $2)
+            AND happened_at >= $3 AND ($4::inet IS NULL OR address <<= $4) AND id <> ALL($5::bigint[])
+        ORDER BY happened_at, id LIMIT $6
+        """,
+        wanted.user_id,
+        wanted.event,
+        wanted.since,
+        wanted.address,
+        given,
         limit,
     )
     return [AuditLine(**row) for row in rows]

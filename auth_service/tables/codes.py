@@ -26,6 +26,7 @@ class NewCode:
     code_mac: bytes
     flow_mac: bytes | None = None
     facts: Mapping[str, object] = field(default_factory=dict, repr=False)
+    lifetime: dt.timedelta = LIFETIME
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +44,9 @@ class Code:
         return str(self.facts["email"])
 
 
-async def insert_code(connection: Connection, new: NewCode) -> None:
-    """Store a code, which ends older ones of the same purpose for the same address."""
-    await connection.execute(
+async def insert_code(connection: Connection, new: NewCode) -> dt.datetime:
+    """Store a code, which ends older ones of the same purpose for the same address, and return when that was."""
+    made_at: dt.datetime = await connection.fetchval(
         """
         WITH older AS (
             UPDATE codes SET used_at = now()
@@ -53,6 +54,7 @@ async def insert_code(connection: Connection, new: NewCode) -> None:
         )
         INSERT INTO codes (purpose, user_id, address_mac, code_mac, flow_mac, facts, tries_left, expires_at)
         VALUES ($1, $2, ($3::bytea[])[1], $4, $5, $6::jsonb, $7, now() + $8)
+        RETURNING created_at
         """,
         new.purpose.value,
         new.user_id,
@@ -61,8 +63,9 @@ async def insert_code(connection: Connection, new: NewCode) -> None:
         new.flow_mac,
         json.dumps(dict(new.facts)),
         TRIES,
-        LIFETIME,
+        new.lifetime,
     )
+    return made_at
 
 
 async def try_code(connection: Connection, purpose: Purpose, flow_macs: Macs, code_macs: Macs) -> Code | None:
@@ -114,15 +117,33 @@ async def find_just_used(
 
 
 async def find_link(connection: Connection, purpose: Purpose, code_macs: Macs) -> Code | None:
-    """Return what a link stands for, if it is still good; looking does not use it."""
+    """Return what a link stands for, if it is still good, as ``use_code`` has it; looking does not use it."""
     row = await connection.fetchrow(
         """
         SELECT id, user_id, created_at, facts FROM codes
         WHERE code_mac = ANY($2) AND purpose = $1 AND flow_mac IS NULL AND used_at IS NULL AND expires_at > now()
+            AND created_at >= coalesce((SELECT max(began_at) FROM epochs WHERE is_loss), '-infinity')
         LIMIT 1
         """,
         purpose.value,
         code_macs,
+    )
+    return _read_code(row) if row else None
+
+
+async def find_link_just_used(
+    connection: Connection, purpose: Purpose, code_macs: Macs, moment: dt.timedelta
+) -> Code | None:
+    """Return what a link stood for that was used a moment ago."""
+    row = await connection.fetchrow(
+        """
+        SELECT id, user_id, created_at, facts FROM codes
+        WHERE code_mac = ANY($2) AND purpose = $1 AND flow_mac IS NULL AND used_at > now() - $3::interval
+        LIMIT 1
+        """,
+        purpose.value,
+        code_macs,
+        moment,
     )
     return _read_code(row) if row else None
 

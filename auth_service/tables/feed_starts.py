@@ -6,7 +6,9 @@ Each function is one SQL statement, except for the locks with which the first ke
 import uuid
 from dataclasses import dataclass
 
+from auth_service.clients import Client
 from auth_service.tables import revocations, user_changes
+from auth_service.tables.audit import Event, insert_audit_line
 from shared.postgres.database import Connection
 from shared.postgres.epochs import Epoch, get_beginning
 
@@ -25,8 +27,8 @@ async def insert_feed_start(connection: Connection, epoch: Epoch) -> None:
     """Record how far the feeds have come, in the transaction that begins an epoch.
 
     That is where the last one ended, if entries were written since the data has moved: those are of the new epoch, and
-    no follower has been given them (``auth_service/web/long_poll.py``). Triggers note it in ``feed_ends``; as unknown
-    where the release before may have given them.
+    no follower has been given them (``verifiers.long_poll``). Triggers note it in ``feed_ends``; as unknown where the
+    release before may have given them.
     """
     # In the order of a deletion. Entries numbered later become visible after the epoch.
     for turn in (revocations.TURN, user_changes.TURN):
@@ -67,3 +69,11 @@ async def find_past(connection: Connection, epoch_id: uuid.UUID) -> Past | None:
         get_beginning(epoch_id),
     )
     return Past(row["is_current"], row["was_lost"], row["user_changes"], row["revocations"]) if row else None
+
+
+async def note_epoch(connection: Connection, epoch: Epoch) -> None:
+    """Record the start of an epoch: how far the feeds have come, and an audit line after a loss."""
+    await insert_feed_start(connection, epoch)
+    if epoch.lost_at is not None:
+        client = Client(None, "the auth service itself", f"epoch-{epoch.id.hex[:16]}")
+        await insert_audit_line(connection, Event.DATABASE_PUT_BACK, client, None)

@@ -47,8 +47,8 @@ async def insert_imported_users(connection: Connection, users: Sequence[Imported
             INSERT INTO user_changes (kind, user_id, name, email)
             SELECT $8, id, name, email FROM (SELECT pg_advisory_xact_lock($9)) AS in_turn, new ORDER BY id
         ), line AS (
-            INSERT INTO audit (event, user_id, address, user_agent, request_id)
-            SELECT $10, id, $11, $12, $13 FROM new ORDER BY id
+            INSERT INTO audit (event, user_id, address, user_agent, request_id, operator)
+            SELECT $10, id, $11, $12, $13, $14 FROM new ORDER BY id
         )
         SELECT is_right, (SELECT count(*) FROM new) AS stored FROM place
         """,
@@ -65,6 +65,7 @@ async def insert_imported_users(connection: Connection, users: Sequence[Imported
         client.address,
         client.user_agent,
         client.request_id,
+        client.operator,
     )
     assert row is not None
     if not row["is_right"]:

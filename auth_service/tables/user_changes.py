@@ -4,9 +4,11 @@ Each function is one SQL statement. A change is written in the transaction that 
 that it takes makes ids follow the order of commits, so that no follower reads past one that is yet to be committed.
 
 Only the last change of each user is kept: a trigger deletes the ones before. That is all a follower needs, however far
-behind it is; and nothing but the id remains of a deleted user.
+behind it is; and nothing but the id remains of a deleted user. That goes after a long while, too; a follower that has
+not read it by then begins anew (``feed_purges``).
 """
 
+import datetime as dt
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -61,6 +63,37 @@ async def list_user_changes(connection: Connection, after: int) -> list[UserChan
         PAGE,
     )
     return [UserChange(row["id"], ChangeKind(row["kind"]), row["user_id"], row["name"], row["email"]) for row in rows]
+
+
+async def delete_past_deletions(connection: Connection, kept_for: dt.timedelta, limit: int) -> int:
+    """Forget some deletions that are so old, and note how far; return how many. The newest change stays."""
+    row = await connection.fetchrow(
+        """
+        WITH gone AS (
+            DELETE FROM user_changes WHERE id = ANY(ARRAY(
+                SELECT id FROM user_changes
+                WHERE kind = 'deleted' AND happened_at < now() - $1::interval
+                    AND id < (SELECT max(id) FROM user_changes)
+                ORDER BY happened_at LIMIT $2 FOR UPDATE SKIP LOCKED
+            )) RETURNING id
+        ), noted AS (
+            INSERT INTO feed_purges (feed, last) SELECT 'user_changes', max(id) FROM gone HAVING max(id) IS NOT NULL
+            ON CONFLICT (feed) DO UPDATE SET last = greatest(feed_purges.last, excluded.last)
+        )
+        SELECT count(*) AS rows FROM gone
+        """,
+        kept_for,
+        limit,
+    )
+    assert row is not None
+    rows: int = row["rows"]
+    return rows
+
+
+async def get_last_purged(connection: Connection) -> int:
+    """Return the highest number of a change that was forgotten, 0 when none was: who has not read it reads anew."""
+    last: int | None = await connection.fetchval("SELECT last FROM feed_purges WHERE feed = 'user_changes'")
+    return last or 0
 
 
 async def get_newest_change(connection: Connection) -> int:

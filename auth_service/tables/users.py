@@ -205,8 +205,8 @@ async def update_name(connection: Connection, user_id: int, name: str) -> User |
     return read_user(row) if row else None
 
 
-async def update_email(connection: Connection, user_id: int, email: str) -> User | None:
-    """Give a user another address, which they have just proved, and return them; None when it is taken.
+async def update_email(connection: Connection, user_id: int, email: str, *, is_proven: bool = True) -> User | None:
+    """Give a user another address, which they have just proved or not, and return them; None when it is taken.
 
     Where it was taken a moment ago, by a transaction that was not over when this one looked, this one has failed, and
     can only be rolled back.
@@ -214,7 +214,8 @@ async def update_email(connection: Connection, user_id: int, email: str) -> User
     try:
         row = await connection.fetchrow(
             """
-            UPDATE users SET email = $2, email_key = $3, email_verified_at = now(), updated_at = now()
+            UPDATE users SET email = $2, email_key = $3, updated_at = now(),
+                email_verified_at = CASE WHEN $5 THEN now() END
             WHERE id = $1 AND NOT EXISTS (
                 SELECT FROM users AS other WHERE email_key = ANY((SELECT $4::text[])::text[]) AND other.id <> $1 LIMIT 1
             )
@@ -224,6 +225,7 @@ async def update_email(connection: Connection, user_id: int, email: str) -> User
             email,
             email_key(email),
             list_keys(email),
+            is_proven,
         )
     except asyncpg.UniqueViolationError:
         return None

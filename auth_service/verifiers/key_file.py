@@ -57,6 +57,10 @@ class KeyFile:
             asyncio.get_running_loop().remove_signal_handler(signal.SIGHUP)
         await end_task(self._task)
 
+    def find_remark(self) -> str | None:
+        """Return what ``/readyz`` should say, or None while the file is as it was read."""
+        return "the file can't be used, and the keys read before it changed stay" if self._told is not None else None
+
     async def _follow(self) -> None:
         while True:
             with contextlib.suppress(TimeoutError):

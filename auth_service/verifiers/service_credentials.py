@@ -69,7 +69,7 @@ class ServiceCredentials:
             if service is None:
                 names = {each.name for each in await list_services(connection, MOST)}
                 raise Conflict(TAKEN if name in names else FULL)
-            await insert_audit_line(connection, Event.SERVICE_CREATED, client, None)
+            await insert_audit_line(connection, Event.SERVICE_CREATED, client, None, about=f"service {name}")
         return service, credential
 
     async def revoke(self, name: str, client: Client) -> None:
@@ -77,7 +77,7 @@ class ServiceCredentials:
         async with self._database.transaction() as connection:
             if not await delete_service(connection, name):
                 raise NotFound("There is no service of that name")
-            await insert_audit_line(connection, Event.SERVICE_REVOKED, client, None)
+            await insert_audit_line(connection, Event.SERVICE_REVOKED, client, None, about=f"service {name}")
 
     async def admit(self, credentials: Sequence[str]) -> FoundService:
         """Return the service whose credential was sent, and note its use; Unauthorized unless it is one, and good."""

@@ -7,18 +7,18 @@ the link itself signs nobody in: it shows a page with a button (``mail.links``).
 from starlette.requests import Request
 from starlette.responses import Response
 
+from auth_service.browser.cookies import choose_callback_url, find_browser_session
+from auth_service.browser.public_name import at_public_name
 from auth_service.clients import identify_client
 from auth_service.errors import LinkRefused, NoAddress
 from auth_service.mail.addresses import check_email
 from auth_service.mail.codes import is_token
 from auth_service.mail.links import Links
+from auth_service.pages.forms import form_page
+from auth_service.pages.second_clicks import send_link_once
 from auth_service.parts import mail_of, parts_of
 from auth_service.signing_in import LinkProof
 from auth_service.ways.way import Begun, Fields, Way
-from auth_service.web.browser import choose_callback_url, find_browser_session
-from auth_service.web.pages import form_page
-from auth_service.web.public_name import at_public_name
-from auth_service.web.second_clicks import send_link_once
 from shared.language.sentences import Sentence
 
 

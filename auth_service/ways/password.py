@@ -5,10 +5,10 @@ Text that no e-mail address or password can contain is treated as any other wron
 
 from starlette.requests import Request
 
+from auth_service.api.schemas import SignIn
 from auth_service.errors import InvalidCredentials
 from auth_service.signing_in import Proof
 from auth_service.ways.way import Fields, Way
-from auth_service.web.schemas import SignIn
 from shared.errors import Invalid
 from shared.web.schemas import validate
 

@@ -11,6 +11,7 @@ import time
 import structlog
 from starlette.requests import Request
 
+from auth_service.browser.cookies import offer_csrf_token, read_cookies
 from auth_service.clients import identify_client
 from auth_service.errors import ProviderDeclined, ProviderDown, ProviderRefused
 from auth_service.guessing.rules import LimitName
@@ -21,7 +22,6 @@ from auth_service.providers.file import Provider
 from auth_service.providers.http import ProviderFailed
 from auth_service.providers.identities import ProviderProof
 from auth_service.ways.way import Begun, Fields, Way
-from auth_service.web.browser import offer_csrf_token, read_cookies
 from shared.tokens.protocol import Protocol
 
 ASKED_FOR = ("prompt", "login_hint", "ui_locales", "display", "acr_values", "hd")

@@ -13,7 +13,7 @@ from starlette.requests import Request
 from auth_service.app import create_app
 from auth_service.clients import identify_client
 from auth_service.mail.addresses import check_email, email_key, is_same_mailbox, list_keys
-from auth_service.sessions import read_session_id
+from auth_service.sessions.sessions import read_session_id
 from shared.observing.metrics import Metrics
 from shared.tokens.device_cookie import DeviceCookies, LastSignIn, device_cookie_name
 from tests.support.services import auth_settings

@@ -1,6 +1,6 @@
 """The auth service in process, on an emptied database for each test."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 
 import asyncpg
 import httpx2
@@ -16,6 +16,7 @@ from tests.support.epochs import empty_tables
 from tests.support.guessing import DEFAULTS, HOME, Replica
 from tests.support.letters import running_with_mail
 from tests.support.people import PASSWORD, Person, sign_up_and_in
+from tests.support.providers import Running, describe, running_provider, running_with_providers, write_providers
 from tests.support.services import auth_settings, client_of, running
 
 
@@ -34,7 +35,7 @@ async def database(app: Starlette, auth_database_url: str) -> AsyncIterator[asyn
     connection = await asyncpg.connect(auth_database_url)
     tables = (
         "users, session_cutoffs, sessions, refresh_tokens, audit, attempts, user_changes, revocations, codes, letters,"
-        " service_credentials, identities, invitations"
+        " service_credentials, identities, invitations, feed_purges"
     )
     try:
         await empty_tables(connection, tables, "users")
@@ -70,6 +71,40 @@ async def mail_client(mail_app: Starlette, database: asyncpg.Connection) -> Asyn
     """Give a client of the service with mail."""
     del database  # it has been emptied
     async with client_of(mail_app) as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+def ours() -> Iterator[Running]:
+    """Give a provider."""
+    with running_provider("ours") as provider:
+        yield provider
+
+
+@pytest.fixture(scope="session")
+def theirs() -> Iterator[Running]:
+    """Give a second one, whose keys are on a curve."""
+    with running_provider("theirs", ALGORITHM="ES256", AUTH_METHOD="client_secret_post") as provider:
+        yield provider
+
+
+@pytest.fixture(scope="session")
+async def provider_app(
+    app: Starlette, auth_database_url: str, tmp_path_factory: pytest.TempPathFactory, ours: Running, theirs: Running
+) -> AsyncIterator[Starlette]:
+    """Give the running auth service, in which people sign in with both, and with one that is down; without mail."""
+    del app  # it makes the tables
+    down = 'id = "down"\nissuer = "http://127.0.0.1:9"'
+    file = write_providers(tmp_path_factory.mktemp("providers"), describe(ours), describe(theirs), down)
+    async with running_with_providers(auth_database_url, file) as running:
+        yield running
+
+
+@pytest.fixture
+async def provider_client(provider_app: Starlette, database: asyncpg.Connection) -> AsyncIterator[httpx2.AsyncClient]:
+    """Give a client of that service."""
+    del database  # it has been emptied
+    async with client_of(provider_app) as client:
         yield client
 
 

@@ -10,7 +10,7 @@ import pytest
 from starlette.applications import Starlette
 
 from auth_service.app import create_app
-from auth_service.sessions import ENDED_AT_ONCE, MOST
+from auth_service.sessions.sessions import ENDED_AT_ONCE, MOST
 from shared.observing.metrics import Metrics
 from tests.service.auth.test_feeds import read
 from tests.support.people import PASSWORD, Person

@@ -68,7 +68,13 @@ async def replicas(auth_database_url: str, stages: Stages) -> AsyncIterator[dict
     async with AsyncExitStack() as stack:
         found = {}
         for stage, secrets in stages.items():
-            given = {"environment": "production", "secret_key": KEY, SHARED: None, **secrets}
+            given = {
+                "environment": "production",
+                "nextauth_url": PUBLIC_URL,
+                "secret_key": KEY,
+                SHARED: None,
+                **secrets,
+            }
             app = create_app(auth_settings(auth_database_url, **given), Metrics())
             found[stage] = await stack.enter_async_context(running(app))
             await app.state.parts.database.wait_until_ready()
@@ -82,7 +88,7 @@ def settings_of_gateway(secrets: dict[str, str]) -> GatewaySettings:
 
 def settings_of_posts(secrets: dict[str, str]) -> PostsSettings:
     """Return a posts service's settings at a stage."""
-    given = {"environment": "production", "secret_key": KEY, SHARED: None, **secrets}
+    given = {"environment": "production", "nextauth_url": PUBLIC_URL, "secret_key": KEY, SHARED: None, **secrets}
     return posts_settings("postgresql://nowhere", **given)
 
 

@@ -16,10 +16,12 @@ import httpx2
 import pytest
 from starlette.applications import Starlette
 
-from auth_service.operators import commands
+from auth_service.operators import audit
+from auth_service.operators.operator import build_client
 from shared.postgres.housekeeping import BITE
-from shared.settings import MIN_SECRET_LENGTH, SAMPLE_SECRETS
+from shared.settings import SAMPLE_SECRETS
 from shared.tokens.key_pairs import read_key_file
+from shared.tokens.weak_secrets import MIN_SECRET_LENGTH
 from stack.services import SERVICES
 from tests.support.command_line import CommandLine
 from tests.support.forged_tokens import read_claims
@@ -160,8 +162,8 @@ async def test_pruning_leaves_its_own_line(app: Starlette, database: asyncpg.Con
     """Also where this machine's clock is ahead of the database's, and everything until now is to go."""
     await database.execute(FILL, 2, "20 days")
     ahead = dt.datetime.now(dt.UTC) + dt.timedelta(hours=1)
-    call = argparse.Namespace(before=ahead, older_than=None, dry_run=False)
-    assert (await commands.prune_audit(app.state.parts, call))["lines"] == 2
+    call = argparse.Namespace(before=ahead, older_than=None, dry_run=False, client=build_client("a test"))
+    assert (await audit.prune_audit(app.state.parts, call))["lines"] == 2
     assert [row["event"] for row in await database.fetch("SELECT event FROM audit")] == ["audit_pruned"]
 
 
@@ -169,7 +171,7 @@ async def test_a_million_lines_are_counted_no_further(
     command_line: CommandLine, database: asyncpg.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """However many lines there are, counting them takes no longer than a statement may."""
-    monkeypatch.setattr(commands, "MOST_COUNTED", 10)
+    monkeypatch.setattr(audit, "MOST_COUNTED", 10)
     await database.execute(FILL, 20, "40 days")
     counted = await command_line.find("audit", "prune", "--older-than", "1", "--dry-run")
     assert isinstance(counted, dict)
@@ -403,7 +405,8 @@ async def test_what_remains_after_a_reset(
     found = await command_line.find("user", "reset-password", str(ada.id), "--unlink")
     assert isinstance(found, dict)
     assert found["identities"] == []
-    assert [each.facts.get("providers") for each in await list_letters(database)] == ["hub", None]
+    told = [(each.kind, each.facts.get("providers")) for each in await list_letters(database)]
+    assert told == [("reset_started", "hub"), ("identity_removed", None), ("reset_started", None)]
     assert await database.fetchval("SELECT count(*) FROM audit WHERE event = 'identity_removed'") == 1
 
 

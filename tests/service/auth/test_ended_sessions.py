@@ -17,8 +17,7 @@ from structlog.testing import capture_logs
 
 from auth_service.app import build_routes
 from auth_service.tables.revocations import PAGE
-from auth_service.verifiers import service_credentials
-from auth_service.web import long_poll
+from auth_service.verifiers import long_poll, service_credentials
 from shared.tokens.claims import MAX_ID
 from tests.service.auth.test_internal import service_token
 from tests.support.command_line import CommandLine
@@ -432,7 +431,7 @@ async def test_a_great_many_sessions_of_a_user_are_told_of(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Sessions that a cutoff ends, because they are too many for the request, are entries once it is worked off."""
-    monkeypatch.setattr("auth_service.sessions.ENDED_AT_ONCE", 2)
+    monkeypatch.setattr("auth_service.sessions.sessions.ENDED_AT_ONCE", 2)
     others = [await sign_in(client, ada.email) for _ in range(5)]
     await end_others(client, ada, others[0])
     await app.state.parts.housekeeping.finish()

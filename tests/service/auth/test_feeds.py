@@ -1,11 +1,11 @@
 """The feeds that other services follow: every event appears once it is committed, in order, and none is skipped."""
 
 import asyncio
+import contextlib
 import datetime as dt
 import itertools
 import random
 import signal
-import socket
 import time
 import uuid
 from typing import Any
@@ -18,12 +18,10 @@ from starlette.types import Message
 
 from auth_service.tables.revocations import insert_revocations, list_revocations
 from auth_service.tables.sessions import SessionId
-from auth_service.web import long_poll
-from shared.fast.service_protocol import choose_protocol
+from auth_service.verifiers import long_poll
 from shared.postgres.database import Connection
-from shared.process.draining import DrainingServer
-from shared.process.server import build_config
 from tests.service.auth.test_internal import service_token
+from tests.support.listening import listening
 from tests.support.people import PASSWORD, Person, sign_up_and_in
 
 CHANGES = "/internal/users/changes"
@@ -58,6 +56,7 @@ async def test_who_signs_up_is_told_of(client: httpx2.AsyncClient, ada: Person) 
         "changes": [{"id": number, "kind": "created", "user": user} for number, user in enumerate(told, start=1)],
         "last": 2,
         "epoch": page["epoch"],
+        "purged": 0,
     }
     assert await read(client, CHANGES, after=1) == {**page, "changes": page["changes"][1:]}
     assert await read(client, CHANGES, after=2) == {**page, "changes": []}
@@ -111,19 +110,14 @@ async def test_who_has_gone_is_not_waited_for(app: Starlette, ada: Person) -> No
 async def test_who_waits_is_answered_when_the_service_ends(app: Starlette, ada: Person) -> None:
     """A poll is answered long before its time once the service is told to stop, which need not wait for it."""
     del ada  # the database is there, and empty of revocations
-    config = build_config(app, "127.0.0.1", 0, choose_protocol())
-    config.lifespan = "off"  # it is running already
-    config.load()
-    server = DrainingServer(config, seconds=0)
-    server.lifespan = config.lifespan_class(config)
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        await server.startup(sockets=[listener])
-        async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{listener.getsockname()[1]}") as client:
+    async with contextlib.AsyncExitStack() as serving:
+        url, server = await serving.enter_async_context(listening(app))
+        async with httpx2.AsyncClient(base_url=url) as client:
             waiting = asyncio.create_task(read(client, REVOCATIONS, wait=6))
             await asyncio.sleep(0.3)
             server.handle_exit(signal.SIGTERM, None)
             async with asyncio.timeout(4):
-                await server.shutdown(sockets=[listener])
+                await serving.aclose()
             assert (await waiting)["revocations"] == []
 
 

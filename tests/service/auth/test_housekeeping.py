@@ -14,10 +14,11 @@ from structlog.testing import capture_logs
 from auth_service import housekeeping as chores_module
 from auth_service.app import create_app
 from auth_service.housekeeping import build_chores
-from auth_service.sessions import ENDED_AT_ONCE
+from auth_service.sessions.sessions import ENDED_AT_ONCE
 from shared.observing.metrics import Metrics
 from shared.postgres.housekeeping import BITE, Housekeeping
 from tests.service.auth.test_bounds import FILL_SESSIONS, change_password, delete_account
+from tests.service.auth.test_internal import service_token
 from tests.support.people import Person
 from tests.support.rows_read import watch_readings
 from tests.support.services import auth_settings
@@ -37,18 +38,23 @@ FILL = {
     "invitations": "INSERT INTO invitations (token_mac, note, uses_left, expires_at) "
     "SELECT sha256(($2::text || i::text)::bytea), '', 1, now() + $2::text::interval "
     "FROM generate_series(1, $1::int) AS i",
+    "user_changes": "INSERT INTO user_changes (kind, user_id, happened_at) "
+    "SELECT 'deleted', 10 * abs(extract(epoch FROM $2::text::interval))::bigint + i, now() + $2::text::interval "
+    "FROM generate_series(1, $1::int) AS i",
     "letters": "INSERT INTO letters (kind, address, language, expires_at) "
     "SELECT 'reset_code', 'ada@example.com', 'en', now() + $2::text::interval FROM generate_series(1, $1::int)",
 }
 PAST = {
     **dict.fromkeys(("attempts", "revocations", "codes", "invitations"), "-1 second"),
     "sessions": "-91 days",
+    "user_changes": "-401 days",
     "audit": "-31 days",
     "letters": "-61 minutes",
 }
 KEPT = {
     **dict.fromkeys(("attempts", "revocations", "codes", "invitations"), "1 hour"),
     "sessions": "-89 days",
+    "user_changes": "-399 days",
     "audit": "-29 days",
     "letters": "-59 minutes",
 }
@@ -298,3 +304,29 @@ async def test_the_metrics_show_it(
     await parts.database.stop()
     value = metrics.registry.get_sample_value("gatepost_housekeeping_rows_total", {"chore": "attempts"})
     assert value == 5
+
+
+async def test_old_deletions_are_forgotten(
+    client: httpx2.AsyncClient, database: asyncpg.Connection, auth_database_url: str
+) -> None:
+    """A deletion is forgotten after its days, never the newest change; pages say up to which number that is so."""
+    chore = build_chores(auth_settings(auth_database_url, deletion_retention_days=40))["user_changes"]
+    insert = (
+        "INSERT INTO user_changes (kind, user_id, name, email, happened_at)"
+        " VALUES ($1, $2, $3, $3, now() - $4::int * interval '1 day') RETURNING id"
+    )
+    gone, kept, late, newest = [
+        await database.fetchval(insert, *change)
+        for change in (
+            ("deleted", 1, None, 41),
+            ("created", 2, "Ada", 41),
+            ("deleted", 3, None, 39),
+            ("deleted", 4, None, 41),
+        )
+    ]
+    async with database.transaction():
+        assert (await chore(database, BITE)).rows == 1
+    left = [row["id"] for row in await database.fetch("SELECT id FROM user_changes ORDER BY id")]
+    assert left == [kept, late, newest]
+    page = (await client.get("/internal/users/changes", headers=service_token())).json()
+    assert ([change["id"] for change in page["changes"]], page["purged"]) == (left, gone)

@@ -1,7 +1,7 @@
 """Identities at other providers, as their user sees, adds and removes them; with oidc-provider as the providers."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -11,7 +11,8 @@ import httpx2
 import pytest
 from starlette.applications import Starlette
 
-from auth_service.operators.commands import operator
+from auth_service.operators.lookups import locked_user
+from auth_service.operators.operator import build_client
 from tests.support import next_auth
 from tests.support.forged_tokens import read_claims
 from tests.support.html_forms import read_forms
@@ -23,7 +24,6 @@ from tests.support.providers import (
     describe,
     prove_there,
     read_error,
-    running_provider,
     running_with_providers,
     sign_in,
     write_providers,
@@ -38,38 +38,10 @@ MAIL = {"smtp_url": "smtp://127.0.0.1:9?tls=none", "mail_from": "a@example.com"}
 LONG_AGO = "UPDATE sessions SET created_at = created_at - interval '10 minutes'"
 
 
-@pytest.fixture(scope="module")
-def ours() -> Iterator[Running]:
-    """Give a provider."""
-    with running_provider("ours") as provider:
-        yield provider
-
-
-@pytest.fixture(scope="module")
-def theirs() -> Iterator[Running]:
-    """Give a second one."""
-    with running_provider("theirs") as provider:
-        yield provider
-
-
-@pytest.fixture(scope="module")
-async def provider_app(
-    app: Starlette, auth_database_url: str, tmp_path_factory: pytest.TempPathFactory, ours: Running, theirs: Running
-) -> AsyncIterator[Starlette]:
-    """Give a service in which people can sign in with both, and with one that is down; without mail."""
-    del app  # it makes the tables
-    down = 'id = "down"\nissuer = "http://127.0.0.1:9"'
-    file = write_providers(tmp_path_factory.mktemp("providers"), describe(ours), describe(theirs), down)
-    async with running_with_providers(auth_database_url, file) as running:
-        yield running
-
-
 @pytest.fixture
-async def browser(provider_app: Starlette, database: asyncpg.Connection) -> AsyncIterator[httpx2.AsyncClient]:
-    """Give a browser at that service."""
-    del database  # it has been emptied
-    async with client_of(provider_app) as client:
-        yield client
+async def browser(provider_client: httpx2.AsyncClient) -> httpx2.AsyncClient:
+    """Give a browser at a service in which people sign in with two providers."""
+    return provider_client
 
 
 @pytest.fixture
@@ -406,7 +378,9 @@ async def test_a_reset_gives_a_password_to_who_has_none(
     async with running_with_providers(auth_database_url, file, **MAIL) as mail_app, client_of(mail_app) as browser:
         assert read_error(await sign_in(browser, "ours", "nopass")) == ""
         user_id = next_auth.open_session_cookie(browser)["id"]
-        await mail_app.state.parts.mail.recovery.start(user_id, operator())
+        parts = mail_app.state.parts
+        async with locked_user(parts, user_id) as (connection, user):
+            await parts.mail.recovery.start(connection, user, build_client("a test"))
         assert await next_auth.get_session(browser) == {}
         code = await get_code(browser, database, "nopass@example.com")
         assert (await confirm(browser, "nopass@example.com", code, NEW_PASSWORD)).status_code == 204

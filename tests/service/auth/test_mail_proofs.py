@@ -91,6 +91,9 @@ async def test_of_fifty_confirmations_one_wins(
     assert (await (ask_to_prove if path == PROVE_BY else ask_to_move)(mail_client, mary)).status_code == 202
     code = await find_code(database)
     answers = await asyncio.gather(*(type_code(mail_client, path, mary, code) for _ in range(AT_ONCE)))
+    shed = [answer for answer in answers if answer.status_code == 503]  # by a busy machine; they come again
+    answers = [answer for answer in answers if answer not in shed]
+    answers += [await type_code(mail_client, path, mary, code) for _ in shed]
     assert sorted(answer.status_code for answer in answers) == [204] + [400] * (AT_ONCE - 1)
     event = "email_proven" if path == PROVE_BY else "email_changed"
     assert (await list_events(database)).count(event) == 1

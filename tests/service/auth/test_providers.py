@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import re
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
@@ -37,42 +37,10 @@ from tests.support.services import PUBLIC_URL, client_of
 from tests.support.waiting import wait_until
 
 
-@pytest.fixture(scope="module")
-def ours() -> Iterator[Running]:
-    """Give a provider."""
-    with running_provider("ours") as provider:
-        yield provider
-
-
-@pytest.fixture(scope="module")
-def theirs() -> Iterator[Running]:
-    """Give a second one, whose keys are on a curve."""
-    with running_provider("theirs", ALGORITHM="ES256", AUTH_METHOD="client_secret_post") as provider:
-        yield provider
-
-
-@pytest.fixture(scope="module")
-async def provider_app(
-    app: Starlette,
-    auth_database_url: str,
-    tmp_path_factory: pytest.TempPathFactory,
-    ours: Running,
-    theirs: Running,
-) -> AsyncIterator[Starlette]:
-    """Give a service in which people can sign in with both, and with one that is down."""
-    del app  # it makes the tables
-    down = 'id = "down"\nissuer = "http://127.0.0.1:9"'
-    file = write_providers(tmp_path_factory.mktemp("providers"), describe(ours), describe(theirs), down)
-    async with running_with_providers(auth_database_url, file) as running:
-        yield running
-
-
 @pytest.fixture
-async def browser(provider_app: Starlette, database: asyncpg.Connection) -> AsyncIterator[httpx2.AsyncClient]:
-    """Give a browser at that service."""
-    del database  # it has been emptied
-    async with client_of(provider_app) as client:
-        yield client
+async def browser(provider_client: httpx2.AsyncClient) -> httpx2.AsyncClient:
+    """Give a browser at a service in which people sign in with two providers."""
+    return provider_client
 
 
 async def test_somebody_new_signs_up_and_the_next_time_in(

@@ -1,6 +1,6 @@
 """Another provider makes no account for somebody who may not have one; who has one signs in all the same."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import asyncpg
@@ -13,19 +13,11 @@ from tests.support.providers import (
     Running,
     describe,
     read_error,
-    running_provider,
     running_with_providers,
     sign_in,
     write_providers,
 )
 from tests.support.services import client_of
-
-
-@pytest.fixture(scope="module")
-def ours() -> Iterator[Running]:
-    """Give a provider."""
-    with running_provider("ours") as provider:
-        yield provider
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ import httpx2
 from starlette.applications import Starlette
 
 from auth_service.app import create_app
-from auth_service.session_uses import BATCH, MAX_NOTED
+from auth_service.sessions.uses import BATCH, MAX_NOTED
 from shared.observing.metrics import Metrics
 from stack.postgres import running_postgres
 from tests.service.auth.test_internal import service_token

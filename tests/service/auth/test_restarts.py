@@ -16,7 +16,7 @@ from auth_service.tables.sessions import SessionId
 from auth_service.tables.user_changes import ChangeKind, insert_user_change
 from auth_service.tables.users import User, find_user
 from shared.postgres.epochs import lock_epochs
-from tests.support.epochs import go_on_as_before, move_server_start
+from tests.support.epochs import go_on_as_before, move_server_start, repeat_after_deadlock
 from tests.support.feed_reader import FeedReader
 from tests.support.people import Person
 
@@ -67,10 +67,7 @@ async def test_the_release_before_gives_an_entry_before_anybody_has_looked(
     losses = await database.fetchval(COUNTING)
     await end_a_session(database)
     reader = await FeedReader("revocations").read(client)
-    async with database.transaction():
-        await bring_up_to_date_again(database)
-        await move_server_start(database)
-        await end_a_session(database)
+    await repeat_after_deadlock(database, bring_up_to_date_again, move_server_start, end_a_session)
     newest = await database.fetchval("SELECT max(id) FROM revocations")
     await assert_nothing_lost(app, client, FeedReader("revocations", newest, reader.epoch), losses)
 

@@ -9,7 +9,7 @@ import asyncpg
 import httpx2
 import pytest
 
-from auth_service.session_uses import BATCH
+from auth_service.sessions.uses import BATCH
 from auth_service.tables.sessions import SessionId, list_live_sessions, update_uses
 from tests.service.auth.test_internal import service_token
 from tests.support import next_auth

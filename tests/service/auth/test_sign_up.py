@@ -6,7 +6,6 @@ import unicodedata
 import asyncpg
 import httpx2
 import pytest
-from starlette.applications import Starlette
 
 from tests.support import next_auth
 from tests.support.epochs import note_restart
@@ -217,12 +216,12 @@ async def test_refuses_what_is_no_such_body(
 
 
 async def test_a_restart_of_the_database_refuses_nobody(
-    app: Starlette, client: httpx2.AsyncClient, database: asyncpg.Connection
+    client: httpx2.AsyncClient, database: asyncpg.Connection
 ) -> None:
     """Signing up before the service has noticed a restart of its database creates an account, with the next id."""
-    await note_restart(app, database)
+    await note_restart(database)
     assert (await client.post("/api/user", json=ADA)).json()["id"] == 1
-    await note_restart(app, database)
+    await note_restart(database)
     form = {"name": "Eve", "email": "eve@example.com", "password": PASSWORD}
     form["csrfToken"] = await next_auth.get_csrf_token(client)
     assert (await client.post("/signup", data=form)).status_code == 303

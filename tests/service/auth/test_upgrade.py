@@ -8,10 +8,12 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from auth_service.operators.command_line import main
+from auth_service.operators.command_line import COMMANDS
 from auth_service.parts import MIGRATIONS
-from auth_service.sessions import MOST
-from shared.postgres.commands import REFUSED
+from auth_service.sessions.sessions import MOST
+from shared.auth_events.contract import AUTH_SERVICE
+from shared.command_line.dispatch import run_command
+from shared.command_line.exit_statuses import ExitStatus
 from shared.postgres.database import Database
 from shared.settings import SAMPLE_SECRETS
 from tests.service.auth.test_bounds import FILL_SESSIONS
@@ -68,9 +70,9 @@ async def test_a_command_does_not_migrate(
     for name, value in {**SAMPLE_SECRETS, "ENVIRONMENT": "development", "AUTH_DATABASE_URL": url}.items():
         monkeypatch.setenv(name, value)
     before = await old.fetch("SELECT migration_id FROM _pogo_migration")
-    status = await asyncio.to_thread(main, words)
+    status = await asyncio.to_thread(run_command, AUTH_SERVICE, [COMMANDS], words)
     assert (status, capsys.readouterr().err) == (
-        REFUSED,
+        ExitStatus.FAILED,
         "The database's schema is older than this release: bring it up to date with python -m auth_service migrate\n",
     )
     assert await old.fetch("SELECT migration_id FROM _pogo_migration") == before

@@ -15,7 +15,7 @@ import httpx2
 import pytest
 
 from auth_service import signing_in
-from shared import importing
+from shared.command_line import importing
 from shared.settings import SAMPLE_SECRETS
 from tests.support.command_line import CommandLine
 from tests.support.forged_tokens import read_claims

@@ -20,6 +20,7 @@ REST = {
     "AUTH_DATABASE_URL": "postgresql://somewhere",
     "PORT": "1",
     "METRICS_PORT": "2",
+    "NEXTAUTH_URL": "https://example.com",
 }
 
 
@@ -105,7 +106,7 @@ def test_providers(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     file = tmp_path / "providers.toml"
     file.write_text('[[provider]]\nid = "google"\n')
     line = refusal(monkeypatch, SECRET_KEY=KEY, PROVIDERS_FILE=str(file))
-    assert line == "PROVIDERS_FILE names a file that can't be used: line 1: client_id: is missing"
+    assert line == f"PROVIDERS_FILE names a file that can't be used: line 1: client_id: is missing ({file})"
     assert "can't be read" in refusal(monkeypatch, SECRET_KEY=KEY, PROVIDERS_FILE="/nowhere")
 
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from auth_service.browser.user_agents import describe_device
 from auth_service.mail.facts import LONGEST_NAME, read_facts, show_address, show_device, show_name
-from auth_service.web.user_agents import describe_device
 
 SITE = "https://gatepost.example"
 

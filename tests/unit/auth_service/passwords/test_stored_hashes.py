@@ -8,7 +8,7 @@ import argon2
 import bcrypt
 import pytest
 from argon2.exceptions import VerifyMismatchError
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry
 
@@ -124,7 +124,6 @@ def test_no_text_breaks_the_reader(stored: str) -> None:
 SMALL = st.integers(1, 3)
 
 
-@settings(deadline=None)
 @given(memory=st.integers(8, 64), passes=SMALL, lanes=SMALL, kind=st.sampled_from(argon2.Type), typed=st.text())
 def test_what_is_read_as_argon2_the_library_verifies(
     memory: int, passes: int, lanes: int, kind: argon2.Type, typed: str
@@ -138,7 +137,6 @@ def test_what_is_read_as_argon2_the_library_verifies(
         hasher.verify(read.text, f"{typed}x")
 
 
-@settings(deadline=None, max_examples=50)
 @given(st.binary(max_size=200), st.sampled_from([b"2a", b"2b"]))
 def test_bcrypt_reads_72_bytes(typed: bytes, version: bytes) -> None:
     """Of a longer password the first 72 bytes count, as for those who made the hash; of a shorter one all do."""
@@ -150,7 +148,6 @@ def test_bcrypt_reads_72_bytes(typed: bytes, version: bytes) -> None:
     assert not read.matches(b"x" + typed[1:] if typed[:1] != b"x" else b"y" + typed[1:])
 
 
-@settings(deadline=None, max_examples=50)
 @given(st.binary(max_size=200), st.text("abcXYZ./+ \u00e9", min_size=1, max_size=22), st.integers(1, 50))
 def test_pbkdf2_is_that_of_the_standard_library(typed: bytes, salt: str, rounds: int) -> None:
     """A hash by PBKDF2 matches its password only."""
@@ -161,7 +158,6 @@ def test_pbkdf2_is_that_of_the_standard_library(typed: bytes, salt: str, rounds:
     assert not read.matches(typed + b"x")
 
 
-@settings(deadline=None, max_examples=50)
 @given(st.binary(max_size=200), st.binary(min_size=1, max_size=16), st.integers(1, 10), st.integers(1, 8), SMALL)
 def test_scrypt_is_that_of_the_standard_library(typed: bytes, salt: bytes, log_n: int, r: int, p: int) -> None:
     """A hash by scrypt, whoever writes it, matches its password only."""

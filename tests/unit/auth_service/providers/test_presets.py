@@ -5,7 +5,7 @@ import ast
 from auth_service.providers.presets import PRESETS
 from tests.support.house import list_modules
 
-EXAMPLE = "auth_service/web/identity_schemas.py"  # of an answer, in the API's description
+EXAMPLE = "auth_service/api/identity_schemas.py"  # of an answer, in the API's description
 
 
 def test_no_other_module_knows_a_provider() -> None:

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from auth_service.accounts.new_users import choose_name
 from auth_service.providers.presets import PRESETS
 from auth_service.providers.profiles import (
     Profile,
@@ -15,7 +16,6 @@ from auth_service.providers.profiles import (
     read_google,
     read_naver,
 )
-from auth_service.signing_up.new_users import choose_name
 
 
 @pytest.mark.parametrize(

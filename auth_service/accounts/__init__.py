@@ -1,0 +1,1 @@
+"""Accounts: made, changed and deleted; who may make one, and how it becomes somebody's."""

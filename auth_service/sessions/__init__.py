@@ -1,0 +1,1 @@
+"""Sessions: begun, refreshed, looked up, ended; when each was last used."""

@@ -1,1 +1,0 @@
-"""Signing up: who may, and how an account becomes somebody's."""

@@ -1,1 +1,0 @@
-"""The HTTP side: the JSON API, NextAuth's protocol, the pages, and the endpoints for other services."""
