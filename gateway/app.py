@@ -10,7 +10,7 @@ are answered with an error, and logged, before the process ends.
 import asyncio
 import contextlib
 import signal
-from collections.abc import AsyncIterator, MutableMapping, Sequence
+from collections.abc import AsyncIterator, MutableMapping
 from dataclasses import dataclass
 from typing import cast
 
@@ -20,11 +20,14 @@ from starlette.applications import Starlette
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.server import ServerState
 
-from gateway.callers.credentials import Credentials, read_keys
+from gateway.callers.credentials import Credentials
+from gateway.callers.notices import Notices
 from gateway.callers.renewal import SessionRenewal
 from gateway.callers.unknown_keys import UnknownKeys
 from gateway.forward_auth.answer import ForwardAuth
 from gateway.gate import Gate
+from gateway.messages.request_heads import RequestHeads
+from gateway.messages.upstream_head import UpstreamHeads
 from gateway.metrics import UpstreamMetrics
 from gateway.pages.adapter import OwnPages
 from gateway.pages.own_pages import create_own_pages
@@ -37,18 +40,11 @@ from gateway.wire.client_connection import ClientConnection
 from gateway.wire.exchange import ExchangeParts
 from gateway.wire.limits import ClientLimits, Limits
 from gateway.wire.own_answers import OwnAnswers
-from gateway.wire.request_heads import RequestHeads
-from gateway.wire.upstream_head import UpstreamHeads
-from shared.auth_events.contract import AUTH_SERVICE, GATEWAY
-from shared.auth_events.follower import Follower
-from shared.auth_events.revocation_follower import create_revocation_follower
-from shared.auth_events.revocations import Revocations
+from shared.auth_events.contract import GATEWAY
+from shared.auth_events.following import Following
 from shared.observing.metrics import Metrics
 from shared.observing.request_context import Reports
 from shared.settings import SettingsInvalid
-from shared.tokens.published_keys import KeyFollower
-from shared.tokens.signed import ServiceTokens
-from shared.web.service_calls import ServiceClient
 
 LIMITS = Limits()
 
@@ -88,36 +84,33 @@ def create_app(
     settings: GatewaySettings, metrics: Metrics, limits: Limits = LIMITS, client_limits: ClientLimits | None = None
 ) -> GatewayApp:
     """Return the gateway; raises SettingsInvalid when its policy can't be used."""
-    current, auth_service = _read_policy(settings, limits), create_auth_client(settings)
-    revocations = Revocations()
-    follower = create_revocation_follower(auth_service, revocations, metrics)
-    keys = read_keys(settings)
-    credentials = Credentials.of(settings, revocations, keys)
-    public, names = settings.public, credentials.cookie_names
-    key_follower = KeyFollower(auth_service, keys) if settings.follows_keys else None
-    followers = (follower, key_follower) if key_follower is not None else (follower,)
-    renewal = SessionRenewal(auth_service, credentials, key_follower)
+    current, following = _read_policy(settings, limits), Following.build(GATEWAY, settings, metrics)
+    credentials = Credentials.of(settings, following.revocations, following.keys)
+    public, names, key_follower = settings.public, credentials.cookie_names, following.key_follower
+    renewal = SessionRenewal(following.auth_service, credentials, key_follower)
     servers = set[ServerState]()
-    checks = {"keys": keys.find_lack}  # with no policy there is no process, and upstreams are not a part of it
-    remarks = {each.name: each.find_remark for each in followers}
+    checks = {"keys": following.keys.find_lack}  # with no policy there is no process; upstreams are not a part of it
 
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        async with _in_force(current), _following(followers):
+        async with _in_force(current):
+            following.start()
+            await following.wait_a_moment()
             yield
             for server in servers:
                 for connection in list(server.connections):
                     cast("ClientConnection", connection).give_up()
             await renewal.close()
-        await auth_service.close()
+            await following.stop()
 
-    pages = create_own_pages(current, settings, lifespan, checks, remarks)
+    pages = create_own_pages(current, settings, lifespan, checks, following.remarks)
     heads, gate = RequestHeads(public.hosts), Gate(current, credentials)
     upstream_heads = UpstreamHeads(public, credentials, current)
     own_answers = OwnAnswers(pages, public.url, names)
     unknown_keys = UnknownKeys(gate, key_follower) if key_follower else None
     forward_auth = ForwardAuth(public, heads, gate, renewal, unknown_keys, own_answers, names)
     metrics.registry.register(UpstreamMetrics(current))
+    metrics.readiness.add(checks, following.remarks)
     parts = ExchangeParts(
         heads,
         gate,
@@ -129,6 +122,7 @@ def create_app(
         own_answers,
         forward_auth,
         Reports(metrics),
+        Notices(public, metrics.register_untrusted_forwarders().inc),
         settings.log_client_address,
         settings.log_level == "DEBUG",
     )
@@ -149,19 +143,8 @@ def _read_policy(settings: GatewaySettings, limits: Limits) -> CurrentPolicy:
     try:
         return CurrentPolicy(lambda: load_kept_policy(settings), limits)
     except PolicyInvalid as error:
-        raise SettingsInvalid(str(error)) from None
-
-
-@contextlib.asynccontextmanager
-async def _following(followers: Sequence[Follower | KeyFollower]) -> AsyncIterator[None]:
-    """Follow the auth service meanwhile."""
-    for each in followers:
-        each.start()
-    # Sessions ended before are to be refused from the first request on, and no good token.
-    await asyncio.gather(*(each.wait_a_moment() for each in followers))
-    yield
-    for each in followers:
-        await each.stop()
+        setting = "GATEWAY_PROMISES" if str(error).startswith(f"{settings.gateway_promises},") else "GATEWAY_RULES"
+        raise SettingsInvalid(f"{setting}: {error}") from None
 
 
 def load_kept_policy(settings: GatewaySettings) -> Policy:
@@ -178,9 +161,3 @@ def load_kept_policy(settings: GatewaySettings) -> Policy:
     branding = settings.load_branding()
     links = [link.to for link in branding.links or ()]
     return tell_lacking(policy, [*links, branding.first_page] if branding.first_page else links)
-
-
-def create_auth_client(settings: GatewaySettings) -> ServiceClient:
-    """Return the client that calls the auth service in the gateway's name."""
-    tokens = ServiceTokens({GATEWAY: settings.build_keys(GATEWAY)})
-    return ServiceClient(settings.auth_service_url, caller=GATEWAY, callee=AUTH_SERVICE, tokens=tokens)

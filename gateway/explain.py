@@ -33,6 +33,8 @@ from pydantic import SecretStr
 from gateway.callers.credentials import Credentials
 from gateway.gate import Gate
 from gateway.judgement_text import describe_judgement
+from gateway.messages.raw_headers import RawHeader
+from gateway.messages.request_heads import RequestHead, RequestHeads, read_line
 from gateway.policy.decision import RedirectToSignIn, Refuse
 from gateway.policy.file import load_policy
 from gateway.policy.in_force import CurrentPolicy
@@ -42,11 +44,9 @@ from gateway.policy.remarks import list_remarks
 from gateway.policy.rules import Policy, PolicyInvalid
 from gateway.settings import DEFAULT_RULES, GatewaySettings
 from gateway.wire.limits import Limits
-from gateway.wire.raw_headers import RawHeader
-from gateway.wire.request_heads import RequestHead, RequestHeads, read_line
 from shared.auth_events.revocations import Revocations
 from shared.language.visible_text import make_visible
-from shared.settings import SAMPLE_SECRETS, SettingsInvalid, load_settings
+from shared.settings import DEVELOPMENT_URL, SAMPLE_SECRETS, SettingsInvalid, load_settings
 from shared.tokens.authentication import Anonymous, Reason
 
 PASSES, REFUSED, WRONG = 0, 1, 2
@@ -212,7 +212,7 @@ def _list_headers(call: Call, credentials: Credentials) -> list[RawHeader]:
 def _without_settings() -> GatewaySettings:
     """Return the defaults, with keys that open nothing."""
     keys = {name: SecretStr(secrets.token_hex()) for name in map(str.lower, SAMPLE_SECRETS)}
-    return GatewaySettings.model_construct(None, **keys)
+    return GatewaySettings.model_construct(None, nextauth_url=DEVELOPMENT_URL, **keys)
 
 
 def _complain(reason: str) -> int:

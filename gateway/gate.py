@@ -19,6 +19,7 @@ from typing import NamedTuple
 from gateway.callers.credentials import NOBODY, Credentials, Identity, StaleSession
 from gateway.callers.renewal import RenewedCaller
 from gateway.callers.same_origin import SAFE_METHODS, is_from, is_same_origin
+from gateway.messages.request_heads import RequestHead
 from gateway.policy.canonical_paths import CanonicalPath
 from gateway.policy.choice import Chosen, RequestFacts, choose_for_spelling, choose_rule
 from gateway.policy.decision import (
@@ -32,7 +33,6 @@ from gateway.policy.decision import (
 from gateway.policy.in_force import CurrentPolicy
 from gateway.policy.rules import PROBES, Authorization, Candidate, Policy
 from gateway.policy.spellings import Spelling, read_spelling
-from gateway.wire.request_heads import RequestHead
 from shared.errors import MethodNotAllowed, Unavailable
 from shared.observing.request_context import SIGN_IN_WANTED, RequestRecord
 from shared.tokens.authentication import Caller, User, note_in_record

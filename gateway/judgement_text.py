@@ -5,6 +5,8 @@ from collections.abc import Iterator
 
 from gateway.callers.identity_headers import list_identity
 from gateway.gate import Judgement, TellState
+from gateway.messages.raw_headers import write_name
+from gateway.messages.request_heads import RequestHead
 from gateway.policy.canonical_paths import CanonicalPath
 from gateway.policy.choice import RequestFacts, Verdict, choose_rule, judge_rule
 from gateway.policy.cors import describe_cors
@@ -12,8 +14,6 @@ from gateway.policy.decision import AnswerOptions, Decision, Forward, RedirectTo
 from gateway.policy.rules import About, Authorization, Cookies, Policy, Rule
 from gateway.policy.spellings import read_spelling
 from gateway.policy.upstreams import Upstream
-from gateway.wire.raw_headers import write_name
-from gateway.wire.request_heads import RequestHead
 from shared.tokens.authentication import Anonymous, Caller
 from shared.tokens.protocol import PROTOCOLS
 

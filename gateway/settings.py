@@ -1,5 +1,6 @@
 """The gateway's settings."""
 
+import ipaddress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -10,15 +11,30 @@ from pydantic_settings import NoDecode
 
 from gateway.callers.client_address import Network
 from shared.nextauth_settings import NextAuthSettings
-from shared.service_settings import ServiceSecretSettings
-from shared.settings import PreviousSecrets, Secret, read_policy_variables, split
-from shared.verifier_settings import VerifierSettings
+from shared.process.held_port import HeldPortSettings
+from shared.settings import PreviousSecrets, read_policy_variables, split
+from shared.tokens.service_settings import CallerSecret
+from shared.verifier_settings import FollowerSettings
 from shared.web.page_settings import PageSettings
 from shared.web.sites import Sites, name_of
 
 DEFAULT_RULES = Path(__file__).parent / "rules.toml"
 CONTACT = r"^(mailto:[!-~]+@[!-~]+|https://[!-~]+)$"
 LOOPBACK_NAMES = ("localhost", "127.0.0.1", "[::1]")
+
+
+def read_networks(value: object) -> object:
+    """Return the networks of a comma-separated list; an address is a network of its own."""
+    parts = split(value)
+    texts = parts if isinstance(parts, tuple) else ()
+    for number, text in enumerate(texts, 1):
+        try:
+            ipaddress.ip_network(text)
+        except ValueError:
+            raise ValueError(
+                f"must be addresses or networks, such as 172.28.0.2 or 10.0.0.0/8; number {number} in the list is none"
+            ) from None
+    return parts
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,19 +56,19 @@ class PublicSide:
         return self.url.partition(":")[0]
 
 
-class GatewaySettings(NextAuthSettings, PageSettings, ServiceSecretSettings, VerifierSettings):
+class GatewaySettings(HeldPortSettings, NextAuthSettings, PageSettings, FollowerSettings):
     """What the gateway needs beside what every service needs."""
 
     port: Annotated[int, Field(ge=1, le=65_535)] = 3000
     metrics_port: Annotated[int, Field(ge=1, le=65_535)] = 3100
-    gateway_service_secret: Secret | None = None
+    gateway_service_secret: CallerSecret = None
     gateway_service_secret_previous: PreviousSecrets = ()
     session_max_age: Annotated[int, Field(ge=60)] = 30 * 86_400
     auth_service_url: str = "http://127.0.0.1:8001"
     posts_service_url: str = "http://127.0.0.1:8002"
     gateway_rules: Path = DEFAULT_RULES
     gateway_promises: Path | None = None
-    trusted_proxies: Annotated[tuple[Network, ...], NoDecode, BeforeValidator(split)] = ()
+    trusted_proxies: Annotated[tuple[Network, ...], NoDecode, BeforeValidator(read_networks)] = ()
     log_client_address: bool = False
     client_idle_seconds: Annotated[float, Field(ge=1, le=3600)] = 75
     security_contact: Annotated[str | None, Field(pattern=CONTACT)] = None

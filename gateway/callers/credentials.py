@@ -19,14 +19,14 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 
 from gateway.callers.same_origin import is_from, is_same_origin
+from gateway.messages.raw_headers import RawHeader, list_values
 from gateway.settings import GatewaySettings
-from gateway.wire.raw_headers import RawHeader, list_values
 from shared.auth_events.revocations import Revocations
 from shared.fast.memory import Memory
 from shared.settings import reveal
 from shared.tokens.authentication import Anonymous, Caller, Reason, User, authenticate, authenticate_token
 from shared.tokens.device_cookie import DeviceCookies, names_session
-from shared.tokens.keys import Keys, PublishedKeys
+from shared.tokens.keys import Keys
 from shared.tokens.session_cookie import (
     CookieNames,
     SessionClaims,
@@ -35,7 +35,7 @@ from shared.tokens.session_cookie import (
     list_session_pieces,
     parse_cookies,
 )
-from shared.tokens.signed import AccessTokens, KeyRing
+from shared.tokens.signed import AccessTokens
 from shared.web.sites import Sites
 
 MAX_REMEMBERED = 1024  # browsers' cookies
@@ -77,11 +77,6 @@ class _BrowserCookies:
 NOBODY = Identity(Anonymous(Reason.MISSING))
 
 
-def read_keys(settings: GatewaySettings) -> PublishedKeys:
-    """Return the keys of the settings that verify access tokens; published ones are yet to come."""
-    return PublishedKeys(KeyRing(settings.shared_key, reveal(settings.secret_key_previous)))
-
-
 @dataclass(frozen=True, slots=True)
 class Credentials:
     """Identifies callers at our sites."""
@@ -102,7 +97,7 @@ class Credentials:
 
         ``keys`` are those that verify access tokens, where they may change.
         """
-        keys = read_keys(settings) if keys is None else keys
+        keys = settings.read_keys() if keys is None else keys
         nextauth_secret, previous = settings.nextauth_secret.get_secret_value(), settings.nextauth_secret_previous
         names = CookieNames.of(settings.nextauth_url, settings.protocol, settings.cookie_domain)
         return cls(

@@ -11,9 +11,9 @@
 import re
 from collections.abc import Collection, Iterable, Iterator
 
+from gateway.messages.headers import HAVE_A_MEANING, names_caller
+from gateway.messages.raw_headers import RawHeader, encode_lines, split_lines
 from gateway.policy.rules import About, IdentityHeader
-from gateway.wire.headers import HAVE_A_MEANING, names_caller
-from gateway.wire.raw_headers import RawHeader, encode_lines, split_lines
 from shared.tokens.claims import Claims
 
 _OF_HTTP = frozenset(

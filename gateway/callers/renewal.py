@@ -22,7 +22,7 @@ import structlog
 from pydantic import ValidationError
 
 from gateway.callers.credentials import Credentials, Identity, StaleSession
-from gateway.wire.raw_headers import RawHeader
+from gateway.messages.raw_headers import RawHeader
 from shared.auth_events.contract import SESSION_PATH, SealedSession, SessionAnswer
 from shared.errors import Unavailable
 from shared.tokens.authentication import Anonymous, Caller, Reason, User, authenticate_token, names_unknown_key

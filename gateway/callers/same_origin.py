@@ -6,8 +6,8 @@ method, and on headers that only the browser itself can set.
 
 from collections.abc import Collection, Iterable
 
-from gateway.wire.raw_headers import RawHeader, list_values
-from gateway.wire.websocket import wants_websocket
+from gateway.messages.raw_headers import RawHeader, list_values
+from gateway.websockets.handshake import wants_websocket
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})  # which change nothing (RFC 9110, section 9.2.1)
 _OWN_SITES = ([b"same-origin"], [b"none"])

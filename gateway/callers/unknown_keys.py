@@ -10,8 +10,8 @@ import time
 
 from gateway.callers.renewal import RenewedCaller
 from gateway.gate import Gate, Judgement
+from gateway.messages.request_heads import RequestHead
 from gateway.policy.decision import Refuse
-from gateway.wire.request_heads import RequestHead
 from shared.errors import Unavailable
 from shared.tokens.authentication import names_unknown_key
 from shared.tokens.published_keys import KeyFollower

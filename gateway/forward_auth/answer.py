@@ -33,12 +33,12 @@ from gateway.callers.renewal import RenewedCaller, SessionRenewal
 from gateway.callers.unknown_keys import UnknownKeys
 from gateway.forward_auth.question import Dialect, choose_dialect, is_question, read_question
 from gateway.gate import Gate, TellState, note_judgement
+from gateway.messages.cors_lines import write_cors
+from gateway.messages.headers import keep_cookies
+from gateway.messages.request_heads import RequestHead, RequestHeads
 from gateway.policy.decision import AnswerOptions, Forward, RedirectToSignIn, Refuse
 from gateway.settings import PublicSide
-from gateway.wire.cors_lines import write_cors
-from gateway.wire.headers import keep_cookies
 from gateway.wire.own_answers import Answer, OwnAnswers
-from gateway.wire.request_heads import RequestHead, RequestHeads
 from shared.errors import AppError, BadRequest, Forbidden, MethodNotAllowed, Unauthorized
 from shared.observing.request_context import RequestRecord
 from shared.tokens.session_cookie import CookieNames

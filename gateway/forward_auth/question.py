@@ -18,8 +18,8 @@ from collections.abc import Collection, Iterable
 from enum import StrEnum
 
 from gateway.callers.identity_headers import is_claim
-from gateway.wire.raw_headers import RawHeader, write_name
-from gateway.wire.request_heads import RequestHead, RequestHeads, RequestLine, read_line
+from gateway.messages.raw_headers import RawHeader, write_name
+from gateway.messages.request_heads import RequestHead, RequestHeads, RequestLine, read_line
 from shared.errors import BadRequest
 from shared.language.sentences import Sentence
 

@@ -44,6 +44,18 @@ class DFA:
                 return False
         return state in self.accepting
 
+    def after(self, text: str) -> "DFA | None":
+        """Return the table of what may follow ``text`` (its Brzozowski derivative), or None where nothing may."""
+        state = START
+        for character in text:
+            state = self.rows[state][bisect_right(self.bounds, ord(character))]
+            if state == DEAD:
+                return None
+        swapped = {START: state, state: START}  # a table begins with its first row
+        rows = [tuple(swapped.get(target, target) for target in row) for row in self.rows]
+        rows[START], rows[state] = rows[state], rows[START]
+        return DFA(self.bounds, tuple(rows), frozenset(swapped.get(each, each) for each in self.accepting))
+
 
 def build_dfa(tree: Node) -> DFA:
     """Return the table of a tree; raises MatcherInvalid when it would be too large."""

@@ -9,9 +9,9 @@ from collections.abc import MutableMapping
 
 from starlette.types import ASGIApp, Message, Scope
 
+from gateway.messages.raw_headers import encode_lines
+from gateway.messages.request_heads import RequestHead
 from gateway.wire.own_answers import Answer, build_scope
-from gateway.wire.raw_headers import encode_lines
-from gateway.wire.request_heads import RequestHead
 from shared.observing.request_context import RequestRecord
 
 _NO_HEADER = re.compile(rb"[\x00\r\n]")  # what would end a line; RFC 9110, section 5.5
@@ -24,9 +24,10 @@ class OwnPages:
         self._application = application
         self.state: MutableMapping[str, object] = {}
 
-    async def answer(self, head: RequestHead, record: RequestRecord) -> Answer:
-        """Return the answer to a request."""
+    async def answer(self, head: RequestHead, record: RequestRecord, peer: str = "") -> Answer:
+        """Return the answer to a request; ``peer`` is the address that it came from."""
         scope = build_scope(head, record)
+        scope["client"] = (peer, 0) if peer else None
         scope["state"] = self.state
         return await self._ask(scope)
 

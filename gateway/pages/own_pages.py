@@ -5,18 +5,20 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Mount
 from starlette.staticfiles import PathLike, StaticFiles
 from starlette.types import Scope
 
+from gateway.messages.raw_headers import find_host_name
+from gateway.pages.doctor_answer import DoctorMiddleware, build_questions
 from gateway.pages.reference import Reference
 from gateway.pages.reference_page import group_operations, list_common_answers, list_schemas
 from gateway.pages.well_known import well_known_routes
 from gateway.policy.in_force import CurrentPolicy
 from gateway.settings import GatewaySettings
-from gateway.wire.raw_headers import find_host_name
 from shared.application import Lifespan, assemble, give_look
 from shared.errors import NotFound
 from shared.web.branding import ASSETS_PATH, BRAND_PATH, BrandFile
@@ -71,7 +73,8 @@ def create_own_pages(
         resource(f"{BRAND_PATH}/{{name}}", GET=show_brand_file),
         Mount(ASSETS_PATH, _Assets(directory=ASSETS)),
     ]
-    app = assemble(routes, settings.nextauth_url, lifespan)
+    doctor = Middleware(DoctorMiddleware, questions=build_questions(settings), trusted=settings.trusted_proxies)
+    app = assemble(routes, settings.nextauth_url, lifespan, after=[doctor])
     give_look(app, settings)
     app.state.find_lacks = lambda scope: settings.lacks | current.policy.list_lacking(find_host_name(scope["headers"]))
     return app

@@ -201,6 +201,26 @@ def find_path(wanted: Sequence[Matcher], unwanted: Iterable[Matcher], among: DFA
         raise MatcherInvalid(f"{wanted[0].source}: {error}") from None
 
 
+def find_rest(
+    one: Matcher, two: Matcher, prefixes: tuple[str, str], coverings: Sequence[Iterable[Matcher]]
+) -> str | None:
+    """Return a shortest rest of canonical paths that ``one`` matches behind its prefix, and ``two`` behind its own.
+
+    None of its covering matches either; None where there is no such rest.
+    """
+    tables = [(one.dfa, prefixes[0]), (two.dfa, prefixes[1]), *((_canonical(), prefix) for prefix in prefixes)]
+    wanted = [rest for table, prefix in tables if (rest := table.after(prefix)) is not None]
+    if len(wanted) < len(tables):
+        return None
+    unwanted = [
+        rest
+        for covering, prefix in zip(coverings, prefixes, strict=True)
+        for matcher in covering
+        if (rest := matcher.dfa.after(prefix)) is not None
+    ]
+    return find_text(wanted, unwanted)
+
+
 def _may_meet(one: Matcher, other: Matcher) -> bool:
     return one.prefix.startswith(other.prefix) or other.prefix.startswith(one.prefix)
 

@@ -7,10 +7,10 @@ from enum import StrEnum
 from typing import NamedTuple, TypeAlias
 from urllib.parse import parse_qsl
 
+from gateway.messages.raw_headers import RawHeader, find_host_name, list_values
 from gateway.policy.canonical_paths import CanonicalPath
 from gateway.policy.rules import Candidate, Condition, Policy, Rule, Source
 from gateway.policy.spellings import Spelling
-from gateway.wire.raw_headers import RawHeader, find_host_name, list_values
 from shared.tokens.session_cookie import parse_cookies
 
 _SEPARATORS = {"cookie": "; "}

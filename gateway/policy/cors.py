@@ -16,9 +16,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from gateway.wire.raw_headers import RawHeader, list_values
-from shared.settings import LOOPBACK_HOSTS
-from shared.web.origins import read_origin
+from gateway.messages.raw_headers import RawHeader, list_values
+from shared.web.origins import LOOPBACK_HOSTS, read_origin
 
 EVERYBODY = "*"
 USUAL_HEADERS = ("Authorization", "Content-Type")

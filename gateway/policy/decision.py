@@ -37,6 +37,8 @@ from typing import TypeAlias
 
 from gateway.callers.same_origin import is_same_origin
 from gateway.matching.matchers import Matcher
+from gateway.messages.prefixes import strip_prefix
+from gateway.messages.raw_headers import RawHeader, list_values
 from gateway.policy.canonical_paths import CanonicalPath, write_callback_query
 from gateway.policy.choice import RawHeaders, RequestFacts, choose_rule, list_methods
 from gateway.policy.destinations import stays_with
@@ -44,9 +46,7 @@ from gateway.policy.methods import METHODS
 from gateway.policy.preflights import find_preflight_answer
 from gateway.policy.rules import SIGN_IN_PATH, Access, Authorization, Candidate, Paths, Policy, Rule
 from gateway.policy.upstreams import Upstream
-from gateway.wire.prefixes import strip_prefix
-from gateway.wire.raw_headers import RawHeader, list_values
-from gateway.wire.websocket import read_key, wants_only_websocket, wants_websocket
+from gateway.websockets.handshake import read_key, wants_only_websocket, wants_websocket
 from shared.errors import AppError, BadRequest, BodyTooLarge, Forbidden, MethodNotAllowed, NotFound, Unauthorized
 from shared.tokens.authentication import Anonymous, Caller, User, ask_for_recent_sign_in, challenge
 from shared.tokens.claims import is_recent
@@ -168,7 +168,7 @@ def apply_rule(candidate: Candidate, request: RequestFacts, caller: Caller) -> D
             return _forward(candidate, request, None)
         return _ask_to_sign_in(candidate, request, challenge(caller))
     if rule.role is not None and rule.role not in caller.claims.roles:
-        return Refuse(Forbidden(), rule, matcher)
+        return Refuse(Forbidden(logged=f"lacks the role {rule.role}"), rule, matcher)
     if rule.max_auth_age is not None and not is_recent(caller.claims.authenticated_at, rule.max_auth_age, request.now):
         return _ask_to_sign_in(candidate, request, ask_for_recent_sign_in(rule.max_auth_age), AGAIN)
     return _forward(candidate, request, caller)

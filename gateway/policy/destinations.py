@@ -1,19 +1,21 @@
 """Where else a request leads: to the ``Destination`` of a COPY or a MOVE (RFC 4918, section 10.3). Pure.
 
 A guard that looks at the path alone would be walked around by it. So it is read as paths are, in every spelling that
-the rule takes, and what is no path here is refused. Methods that need no rule to name them lead nowhere else: there the
-header is an application's own. What stands in a body, such as the addresses in a REPORT, nobody here reads.
+the rule takes, and what is no path here is refused. With ``strip`` the prefix must be what can be taken off it.
+Methods that need no rule to name them lead nowhere else: there the header is an application's own. What stands in a
+body, such as the addresses in a REPORT, nobody here reads.
 """
 
 import re
 from urllib.parse import urlsplit
 
+from gateway.messages.prefixes import can_strip
+from gateway.messages.raw_headers import list_values
 from gateway.policy.canonical_paths import CanonicalPath, PathRefused, canonicalize_path
 from gateway.policy.choice import RequestFacts, choose_for_spelling, choose_rule
 from gateway.policy.methods import METHODS
 from gateway.policy.rules import Candidate, Policy, Rule
 from gateway.policy.spellings import read_spelling
-from gateway.wire.raw_headers import list_values
 
 _DESTINATION = re.compile(rb"(?:(?i:https?)://([^/?#]+))?(/[^?]*)(?:\?(.*))?", re.DOTALL)
 
@@ -23,13 +25,15 @@ def stays_with(rule: Rule, policy: Policy, request: RequestFacts) -> bool:
     values = [] if request.method in METHODS else list_values(request.headers, b"destination")
     if not values:
         return True
-    found = _find_rule(policy, request, values[0]) if len(values) == 1 else None
+    match = _DESTINATION.fullmatch(values[0]) if len(values) == 1 else None
+    if match is None or (rule.strip and not can_strip(match[2], rule.strip)):
+        return False
+    found = _find_rule(policy, request, match)
     return found is not None and found.rule is rule
 
 
-def _find_rule(policy: Policy, request: RequestFacts, destination: bytes) -> Candidate | None:
-    match = _DESTINATION.fullmatch(destination)
-    if match is None or (match[1] is not None and match[1].lower() not in _list_hosts(request)):
+def _find_rule(policy: Policy, request: RequestFacts, match: re.Match[bytes]) -> Candidate | None:
+    if match[1] is not None and match[1].lower() not in _list_hosts(request):
         return None
     there = request._replace(query=match[3] or b"")
     try:

@@ -7,9 +7,9 @@ an OPTIONS like any other, and the browser takes that for a no.
 
 from typing import NamedTuple
 
+from gateway.messages.raw_headers import RawHeader, find_host_name
 from gateway.policy.cors import find_announced_method
 from gateway.policy.rules import Policy, Rule
-from gateway.wire.raw_headers import RawHeader, find_host_name
 
 
 class PreflightAnswer(NamedTuple):

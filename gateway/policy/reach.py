@@ -12,9 +12,9 @@ What is missing is told to who has pages (``shared.web.lacking``): nothing, wher
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
+from gateway.messages.raw_headers import encode_lines
 from gateway.policy.canonical_paths import PathRefused, canonicalize_path
 from gateway.policy.rules import OWN_UPSTREAM, Access, Authorization, Candidate, Policy
-from gateway.wire.raw_headers import encode_lines
 from shared.web.branding import ASSETS_PATH
 from shared.web.lacking import LACKS, OurPage, write_lacking
 

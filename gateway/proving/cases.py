@@ -6,6 +6,7 @@ The gateway's own function is asked, once for every method and every choice of v
 from collections.abc import Sequence
 from typing import NamedTuple, get_args
 
+from gateway.messages.raw_headers import find_host_name
 from gateway.policy.canonical_paths import CanonicalPath
 from gateway.policy.choice import RequestFacts
 from gateway.policy.decision import Decision, decide
@@ -21,7 +22,6 @@ from gateway.proving.conditions import (
 )
 from gateway.proving.rulings import make_request
 from gateway.proving.situations import Sender
-from gateway.wire.raw_headers import find_host_name
 from shared.tokens.authentication import Caller
 
 METHODS: tuple[str, ...] = get_args(UsualMethod)

@@ -13,6 +13,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from gateway.messages.headers import stops_always
+from gateway.messages.raw_headers import write_name
 from gateway.policy.canonical_paths import CanonicalPath
 from gateway.policy.rules import Candidate, Policy, Rule
 from gateway.proving.automata import Label
@@ -23,8 +25,6 @@ from gateway.proving.outcomes import Outcome, outcome_of
 from gateway.proving.paths import PathMap, Region
 from gateway.proving.readings import Readings
 from gateway.proving.rulings import Contrast, Ruling, contrast, decide_as_seen, find_rule, list_clauses, read_ruling
-from gateway.wire.headers import stops_always
-from gateway.wire.raw_headers import write_name
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,11 +7,11 @@ addresses, whether the caller's token goes along, every status and header of an 
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from gateway.messages.raw_headers import write_name
 from gateway.policy.cors import Cors, describe_cors
 from gateway.policy.decision import AGAIN, AnswerOptions, Decision, Forward, RedirectToSignIn, Refuse
 from gateway.policy.rules import Authorization, Cookies, Paths, Rule
 from gateway.policy.upstreams import Upstream
-from gateway.wire.raw_headers import write_name
 from shared.tokens.authentication import User
 
 

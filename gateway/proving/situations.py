@@ -16,10 +16,10 @@ from collections.abc import Hashable, Iterator, Sequence
 from itertools import product
 from typing import NamedTuple
 
+from gateway.messages.raw_headers import RawHeader
 from gateway.policy.choice import RequestFacts
 from gateway.policy.rules import Access, Authorization, Rule
 from gateway.proving.cubes import Cube, merge_points
-from gateway.wire.raw_headers import RawHeader
 from shared.tokens.authentication import Anonymous, Caller, Reason, User
 from shared.tokens.claims import Claims
 
@@ -81,7 +81,8 @@ class Situation(NamedTuple):
     def as_possible(self) -> "Situation":
         """Return the situation without what can't be: a body beside an upgrade, a token beside other headers.
 
-        A request for an upgrade has no body (``wire.headers``), and of several Authorization headers none is believed.
+        A request for an upgrade has no body (``messages.headers``), and of several Authorization headers none is
+        believed.
         """
         is_repeated = self.is_repeated and not self.sender.by_header
         return self._replace(body=None if self.upgrade else self.body, is_repeated=is_repeated)

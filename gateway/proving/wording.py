@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 
 from gateway.judgement_text import list_demands
+from gateway.messages.raw_headers import write_name
 from gateway.policy.choice import RequestFacts
 from gateway.policy.rules import Authorization, Rule
 from gateway.proving.cases import Example
 from gateway.proving.situations import NOW
-from gateway.wire.raw_headers import write_name
 from shared.tokens.authentication import Anonymous, Caller
 
 Json = dict[str, object]

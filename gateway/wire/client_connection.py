@@ -36,12 +36,12 @@ from typing import TYPE_CHECKING, Protocol, cast
 
 import structlog
 
-from gateway.wire.chunks import LAST_CHUNK, ChunkReader, ChunksBroken, encode_chunk
-from gateway.wire.head_parser import HeadParser
-from gateway.wire.headers import BODILESS
+from gateway.messages.chunks import LAST_CHUNK, ChunkReader, ChunksBroken, encode_chunk
+from gateway.messages.head_parser import HeadParser
+from gateway.messages.headers import BODILESS
+from gateway.messages.raw_headers import END_OF_HEAD, RawHeader, encode_lines
+from gateway.messages.request_heads import RequestHead
 from gateway.wire.limits import MAX_AHEAD, MAX_UNFINISHED_HEAD, ClientLimits
-from gateway.wire.raw_headers import END_OF_HEAD, RawHeader, encode_lines
-from gateway.wire.request_heads import RequestHead
 from gateway.wire.unsent import Unsent
 from shared.errors import AppError, BadRequest, HeadersTooLarge, RequestTimeout, Unavailable, UriTooLong
 from shared.fast.lazy_timer import NEVER, LazyTimer

@@ -22,30 +22,31 @@ from dataclasses import dataclass
 
 import structlog
 
+from gateway.callers.notices import Notices
 from gateway.callers.renewal import RenewedCaller, SessionRenewal
 from gateway.callers.same_origin import SAFE_METHODS
 from gateway.callers.unknown_keys import UnknownKeys
 from gateway.forward_auth.answer import ForwardAuth
 from gateway.gate import Gate, Judgement, TellState, note_judgement
+from gateway.messages.answer_heads import SWITCHING_PROTOCOLS, AnswerBroken, AnswerHead
+from gateway.messages.caching import choose_caching
+from gateway.messages.chunks import LAST_CHUNK, encode_chunk
+from gateway.messages.cors_lines import replace_cors, write_cors
+from gateway.messages.prefixes import restore_prefix
+from gateway.messages.raw_headers import is_event_stream
+from gateway.messages.request_heads import RequestHead, RequestHeads
+from gateway.messages.upstream_head import UpstreamHeads
 from gateway.pages.adapter import OwnPages
 from gateway.policy.decision import AnswerOptions, Forward, RedirectToSignIn, Refuse
 from gateway.policy.in_force import CurrentPolicy
-from gateway.wire.answer_heads import SWITCHING_PROTOCOLS, AnswerBroken, AnswerHead
-from gateway.wire.caching import choose_caching
-from gateway.wire.chunks import LAST_CHUNK, encode_chunk
+from gateway.websockets.handshake import is_accepted
+from gateway.websockets.permission import Permission
+from gateway.websockets.tunnel import Tunnel
 from gateway.wire.client_connection import ClientConnection
-from gateway.wire.cors_lines import replace_cors, write_cors
 from gateway.wire.limits import WHOLE_BODY, ConnectionUse
 from gateway.wire.own_answers import Answer, OwnAnswers
-from gateway.wire.permission import Permission
 from gateway.wire.pool import UpstreamPool
-from gateway.wire.prefixes import restore_prefix
-from gateway.wire.raw_headers import is_event_stream
-from gateway.wire.request_heads import RequestHead, RequestHeads
-from gateway.wire.tunnel import Tunnel
 from gateway.wire.upstream_connection import AnswerMissing, UpstreamConnection
-from gateway.wire.upstream_head import UpstreamHeads
-from gateway.wire.websocket import is_accepted
 from shared.errors import AppError, BodyTooLarge, UpstreamFailed, UpstreamTimeout
 from shared.observing.request_context import Reports, RequestRecord, answer_as, begin_record
 
@@ -71,11 +72,14 @@ class ExchangeParts:
     own_answers: OwnAnswers
     forward_auth: ForwardAuth
     reports: Reports
+    notices: Notices
     logs_client: bool = False
     logs_path: bool = False
 
     def create(self, client: ClientConnection, head: RequestHead) -> "Exchange":
         """Return an exchange for a request whose head was read."""
+        if head.headers.is_forwarded or head.headers.refusal is not None:
+            self.notices.look_at(head, client.peer)
         return Exchange(self, client, head)
 
     def refuse(self, client: ClientConnection, error: AppError) -> None:
@@ -188,7 +192,7 @@ class Exchange:
                 self._send_own(self._parts.own_answers.allow(allow, cors))
 
     async def _show_own_page(self) -> None:
-        self._send_own(await self._parts.own_pages.answer(self.head, self.record))
+        self._send_own(await self._parts.own_pages.answer(self.head, self.record, self._client.peer))
 
     # The request
 

@@ -13,8 +13,8 @@ from starlette.responses import Response
 from starlette.types import Scope
 
 from gateway.callers.renewal import RenewedCaller, add_cookies
-from gateway.wire.raw_headers import RawHeader, encode_lines, split_lines
-from gateway.wire.request_heads import RequestHead
+from gateway.messages.raw_headers import RawHeader, encode_lines, split_lines
+from gateway.messages.request_heads import RequestHead
 from shared.errors import AppError
 from shared.observing.request_context import RequestRecord, keep_record
 from shared.tokens.session_cookie import CookieNames

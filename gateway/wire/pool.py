@@ -22,6 +22,7 @@ from dataclasses import dataclass
 import structlog
 
 from gateway.policy.upstreams import Replica, Upstream
+from gateway.wire.connector import Connector
 from gateway.wire.limits import ConnectionUse, Limits
 from gateway.wire.slots import Slots
 from gateway.wire.tls import create_context
@@ -76,7 +77,7 @@ class UpstreamPool:
         self._limits = limits
         self._targets = {replica: Target(replica) for replica in upstream.replicas}
         self._only = next(iter(self._targets.values())) if len(self._targets) == 1 else None
-        self._tls = create_context(upstream.replicas, upstream.authorities)
+        self._connector = Connector(create_context(upstream.replicas, upstream.authorities), limits)
         self._slots = Slots(limits)
         self._begun: dict[UpstreamConnection, float] = {}  # in use, since when; the oldest first
         self._held: dict[UpstreamConnection, ConnectionUse] = {}  # those that are not in use by whole requests
@@ -197,7 +198,7 @@ class UpstreamPool:
             connection = None if fresh else target.take_idle(since=now - self._limits.idle)
             self._take_turn(target)
             try:
-                return connection or await self._connect(target.replica)
+                return connection or await self._connector.connect(target.replica)
             except OSError as error:  # a timeout is one too
                 target.busy -= 1
                 target.avoided_until = (
@@ -221,18 +222,6 @@ class UpstreamPool:
         target.busy += 1
         self._turn += 1
         target.turn = self._turn
-
-    async def _connect(self, replica: Replica) -> UpstreamConnection:
-        loop, connection = asyncio.get_running_loop(), UpstreamConnection(replica, self._limits)
-        async with asyncio.timeout(self._limits.connect):
-            if replica.port is None:
-                await loop.create_unix_connection(lambda: connection, replica.host)
-            else:
-                tls, name = (self._tls, replica.host) if replica.is_tls else (None, None)
-                await loop.create_connection(
-                    lambda: connection, replica.host, replica.port, ssl=tls, server_hostname=name
-                )
-        return connection
 
     def _plan_sweep(self) -> None:
         self._sweep = asyncio.get_running_loop().call_later(self._limits.idle, self._close_stale)

@@ -15,8 +15,8 @@ from typing import Protocol, cast
 
 import structlog
 
+from gateway.messages.answer_heads import AnswerBroken, AnswerReader
 from gateway.policy.upstreams import Replica
-from gateway.wire.answer_heads import AnswerBroken, AnswerReader
 from gateway.wire.limits import Limits
 from gateway.wire.tls import is_cut_off
 from gateway.wire.unsent import Unsent
@@ -51,6 +51,7 @@ class UpstreamConnection(asyncio.Protocol):
 
     __slots__ = (
         "_answer_within",
+        "_is_lost",
         "_is_reading_paused",
         "_is_streamed",
         "_loop",
@@ -80,7 +81,7 @@ class UpstreamConnection(asyncio.Protocol):
         self._unsent = Unsent()
         self.idle_since = 0.0
         self.is_writable = True
-        self._is_reading_paused = self.is_request_sent = self._is_streamed = False
+        self._is_lost = self._is_reading_paused = self.is_request_sent = self._is_streamed = False
         self.has_answered = self.has_timed_out = self.was_used = False
 
     @property
@@ -160,7 +161,8 @@ class UpstreamConnection(asyncio.Protocol):
     def close(self) -> None:
         """Close the connection at once: what is still unsent is of no use to anyone."""
         self.let_go()
-        self._transport.abort()
+        if not self._is_lost:
+            self._transport.abort()
 
     # What the event loop calls
 
@@ -198,6 +200,7 @@ class UpstreamConnection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Tell the taker, if there still is one."""
+        self._is_lost = True  # asyncio would report an abort that comes after this as a failure
         if self._taker is not None:
             self._break(exc or AnswerBroken("connection lost"))
         self._timer.cancel()

@@ -22,6 +22,14 @@ methods = ["GET", "PUT", "MOVE", "COPY"]
 access = "protected"
 upstream = "posts"
 paths = "encoded"
+
+[[rule]]
+matcher = ["/notes/:path*"]
+methods = ["GET", "PUT", "MOVE", "COPY"]
+access = "protected"
+upstream = "posts"
+strip = "/notes"
+paths = "raw"
 """
 ELSEWHERE = [
     "/dav/staff/b",
@@ -78,6 +86,34 @@ async def test_what_stays_passes(gateway: RunningGateway, posts: RawUpstream, de
     """Where the same rule decides about both, both arrive as they were sent."""
     assert await move(gateway, destination) == 200
     assert posts.received.pop().values("destination") == [destination.replace("{host}", gateway.host)]
+
+
+STRIPPED = {
+    "/notes/b": "/b",
+    "/notes": "/",
+    "http://{host}/notes/b%20c?x": "http://{host}/b%20c?x",
+    "http://{host}/notes/notes/b": "http://{host}/notes/b",
+}
+
+
+@pytest.mark.parametrize("destination", STRIPPED)
+async def test_a_prefix_is_taken_off_both(gateway: RunningGateway, posts: RawUpstream, destination: str) -> None:
+    """A service that does not know of a prefix hears of it neither in the path nor in the header."""
+    assert await move(gateway, destination, path="/notes/a") == 200
+    request = posts.received.pop()
+    assert request.target == "/a"
+    assert request.values("destination") == [STRIPPED[destination].replace("{host}", gateway.host)]
+
+
+@pytest.mark.parametrize(
+    "destination", ["/%6Eotes/b", "/dav/b", "/notesb", "/b", "/notes//x/b", "/notes/%2Fx/b", "http://{host}/notes//x/b"]
+)
+async def test_what_has_not_the_prefix_is_refused(
+    gateway: RunningGateway, posts: RawUpstream, destination: str
+) -> None:
+    """Where the prefix can't be taken off, nothing arrives."""
+    assert await move(gateway, destination, path="/notes/a") == 400
+    assert posts.received == []
 
 
 async def test_usual_methods_lead_nowhere_else(gateway: RunningGateway, posts: RawUpstream) -> None:

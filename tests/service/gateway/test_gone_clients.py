@@ -6,7 +6,7 @@ import struct
 
 from structlog.testing import capture_logs
 
-from gateway.wire.answer_heads import AnswerReader
+from gateway.messages.answer_heads import AnswerReader
 from gateway.wire.client_connection import ClientConnection
 from gateway.wire.exchange import Exchange
 from gateway.wire.upstream_connection import UpstreamConnection

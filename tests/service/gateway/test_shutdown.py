@@ -192,6 +192,7 @@ async def test_what_takes_longer_than_the_grace_is_ended(
     async def begin_only(request: Received) -> None:
         await request.send(begin)
         await is_over.wait()
+        request.writer.close()
 
     posts.script = begin_only
     line, *lines = request_line.split("\r\n")

@@ -17,9 +17,9 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.asyncio.server import ServerConnection, serve
 
 from gateway import gate
+from gateway.websockets.handshake import accept_of
+from gateway.websockets.tunnel import LOOK_EVERY
 from gateway.wire.limits import MAX_AHEAD, ClientLimits, Limits
-from gateway.wire.tunnel import LOOK_EVERY
-from gateway.wire.websocket import accept_of
 from shared.timing import GRACE
 from shared.tokens.claims import RENEW_BEFORE
 from tests.support.fake_auth_service import FakeAuthService, answer_with, running_auth_service
@@ -108,7 +108,7 @@ def _connect(gateway: RunningGateway, path: str = "/chat/1", **headers: str) -> 
         additional_headers=headers,
         subprotocols=[websockets.Subprotocol("echo")],
         proxy=None,
-        open_timeout=10,
+        open_timeout=60,
     )
 
 
@@ -139,7 +139,7 @@ async def test_messages_pass_both_ways(tmp_path: Path) -> None:
 
 async def test_many_tunnels_leave_nothing_behind(tmp_path: Path) -> None:
     """Fifty at once all work, and afterwards every slot at the upstream is free again."""
-    async with _chatting(tmp_path, Limits(connections=50, wait=10)) as gateway:
+    async with _chatting(tmp_path, Limits(connections=50, wait=30, connect=30)) as gateway:
         for _ in range(2):
             clients = await asyncio.gather(*(_open(gateway) for _ in range(50)))
             await asyncio.gather(*(_say(client, str(number)) for number, client in enumerate(clients)))
@@ -172,8 +172,12 @@ async def test_a_client_that_still_sends_gets_the_last_words_of_its_upstream(
 
 
 async def test_a_slow_upstream_gets_the_last_words_of_its_client(tmp_path: Path) -> None:
-    """All that a client sent before it half-closed reaches an upstream that starts to read only afterwards."""
-    has_ended, arrived = asyncio.Event(), asyncio.Queue[int]()
+    """All that a client sent before it half-closed reaches an upstream that starts to read only afterwards.
+
+    The event loop has no failure to tell of.
+    """
+    has_ended, arrived, said = asyncio.Event(), asyncio.Queue[int](), list[object]()
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: said.append(context))
 
     async def read_late(received: Received) -> None:
         await _accept(received)
@@ -195,15 +199,16 @@ async def test_a_slow_upstream_gets_the_last_words_of_its_client(tmp_path: Path)
                 await asyncio.sleep(0.05)
                 has_ended.set()
                 assert await asyncio.wait_for(arrived.get(), 10) == size
+    asyncio.get_running_loop().set_exception_handler(None)
+    assert said == []
 
 
 async def test_an_upstream_that_never_takes_the_last_words_keeps_no_slot(tmp_path: Path) -> None:
     """It has the same time as while its client is there; then its slot is free."""
-    is_over = asyncio.Event()
 
     async def never_read(received: Received) -> None:
         await _accept(received)
-        await is_over.wait()
+        await asyncio.Event().wait()  # until the upstream's end
 
     path = tmp_path / "chat.sock"
     async with (
@@ -214,7 +219,6 @@ async def test_an_upstream_that_never_takes_the_last_words_keeps_no_slot(tmp_pat
             async with asyncio.timeout(10):
                 while not await _leave_behind(gateway, bytes(size)):  # noqa: ASYNC110 - a slot that comes free has no event
                     await asyncio.sleep(0.05)
-        is_over.set()
 
 
 async def _leave_behind(gateway: RunningGateway, last_words: bytes) -> bool:

@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 from gateway.callers.credentials import Credentials, StaleSession
 from gateway.callers.renewal import RenewedCaller
 from gateway.gate import Gate, Judgement, TellState, note_judgement
+from gateway.messages.raw_headers import RawHeader
+from gateway.messages.request_heads import RequestHead, RequestHeads, read_line
 from gateway.policy.decision import AnswerOptions, Decision, Forward, RedirectToSignIn, Refuse
 from gateway.policy.file import parse_policy
 from gateway.policy.in_force import CurrentPolicy
 from gateway.policy.rules import Authorization
 from gateway.wire.limits import Limits
-from gateway.wire.raw_headers import RawHeader
-from gateway.wire.request_heads import RequestHead, RequestHeads, read_line
 from shared.auth_events.revocations import Revocations
 from shared.observing.request_context import SIGN_IN_WANTED, begin_record
 from shared.tokens.authentication import Anonymous, Caller, Reason, User, authenticate_token

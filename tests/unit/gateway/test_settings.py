@@ -38,7 +38,7 @@ def test_further_hosts_are_served_as_they_are_written() -> None:
     found = GatewaySettings.model_validate({**usual, "gateway_hosts": "gateway.internal:3000, [::1]:3000"})
     assert found.hosts == {b"example.com", b"example.com:443", b"gateway.internal:3000", b"[::1]:3000"}
     for wrong in ("http://gateway.internal", "gateway.internal/", "a b", "*", "Gateway.internal"):
-        with pytest.raises(ValidationError, match="is not a host in lower case, such as app"):
+        with pytest.raises(ValidationError, match="must be hosts in lower case, such as app"):
             GatewaySettings.model_validate({**usual, "gateway_hosts": wrong})
 
 

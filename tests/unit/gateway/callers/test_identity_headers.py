@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.callers.identity_headers import drop_headers, list_identity, may_name_caller
+from gateway.messages.headers import HAVE_A_MEANING
+from gateway.messages.raw_headers import encode_lines, split_lines
 from gateway.policy.rules import About, IdentityHeader
-from gateway.wire.headers import HAVE_A_MEANING
-from gateway.wire.raw_headers import encode_lines, split_lines
 from shared.tokens.claims import Claims
 
 ADA = Claims(7, "Ada Łovelace", "ada@example.com", "sid", "jti", 1, 3601, roles=("admin", "writer"))

@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.forward_auth.question import Dialect, choose_dialect, is_question, read_question
-from gateway.wire.raw_headers import RawHeader
-from gateway.wire.request_heads import RequestHead, RequestHeads, read_line
+from gateway.messages.raw_headers import RawHeader
+from gateway.messages.request_heads import RequestHead, RequestHeads, read_line
 from shared.errors import BadRequest
 
 QUESTION = b"/_gateway/auth"

@@ -189,3 +189,15 @@ def test_a_comparison_that_grows_too_large_is_refused() -> None:
     machines = [compile_regex(f"(?:.{{{size}}})*") for size in (17, 19, 23)]
     with pytest.raises(MatcherInvalid, match="Too complex to compare"):
         find_text([*machines, compile_regex(".+")], [])
+
+
+@given(
+    source=st.sampled_from(["(a|ab)*", "a?b?c?", "(?:aab|b)+", "", "[ab]{2,3}c*"]),
+    text=st.text(alphabet="abc", max_size=4),
+    rest=st.text(alphabet="abc", max_size=4),
+)
+def test_what_may_follow_a_text_is_a_table_of_its_own(source: str, text: str, rest: str) -> None:
+    """The table after a text accepts exactly what completes it."""
+    table = compile_regex(source)
+    after = table.after(text)
+    assert (after is not None and after.accepts(rest)) == table.accepts(text + rest)

@@ -228,6 +228,31 @@ def test_what_another_host_leaves_open_is_told(rules: list[str], remarks: list[s
     assert list(list_remarks(read(*rules))) == remarks
 
 
+STRIPPED: dict[str, str] = {"strip": '"/x"'}
+
+
+@pytest.mark.parametrize(
+    ("rules", "remarks"),
+    [
+        (
+            [rule("/x/:p*", **STRIPPED), rule("/admin/:p*", "page")],
+            ["/admin of posts is public as /x/admin (line 3) and page as /admin (line 8)"],
+        ),
+        (
+            [rule("/admin/:p*", "page"), rule("/x/:p*", "page", role='"staff"', **STRIPPED)],
+            ["/admin of posts is page as /admin (line 3) and page as /x/admin (line 7)"],
+        ),
+        ([rule("/x/admin/:p*", "page", **STRIPPED), rule("/x/:p*", **STRIPPED), rule("/admin", "page")], []),
+        ([rule("/x/:p*", "page", **STRIPPED), rule("/admin/:p*", "page")], []),
+        ([rule("/x/open/:p*", **STRIPPED), rule("/admin/:p*", "page")], []),
+        ([rule("/x/:p*", **STRIPPED), rule("/admin/:p*", "page", upstream='"gateway"')], []),
+    ],
+)
+def test_what_a_prefix_taken_off_leaves_open_is_told(rules: list[str], remarks: list[str]) -> None:
+    """Where a path of a service is guarded, and not behind a prefix that is taken off, that is said."""
+    assert list(list_remarks(read(*rules))) == remarks
+
+
 NAMED: dict[str, str] = {"methods": '["GET", "PROPFIND"]'}
 
 

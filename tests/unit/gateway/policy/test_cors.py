@@ -2,8 +2,8 @@
 
 import pytest
 
+from gateway.messages.raw_headers import RawHeader
 from gateway.policy.cors import Cors
-from gateway.wire.raw_headers import RawHeader
 from tests.support.policies import read, read_fault, rule
 
 APP, WIKI = "https://app.example", "https://wiki.example:8443"

@@ -7,13 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gateway.messages.request_heads import read_line
 from gateway.policy.canonical_paths import PathRefused, canonicalize_path
 from gateway.policy.choice import RequestFacts
 from gateway.policy.decision import AnswerOptions, Decision, Forward, RedirectToSignIn, Refuse, decide, wants_renewal
 from gateway.policy.file import load_policy, parse_policy
 from gateway.policy.rules import NEVER_ROUTED, SIGN_IN_PATH, Policy
 from gateway.settings import DEFAULT_RULES
-from gateway.wire.request_heads import read_line
 from shared.errors import Unauthorized
 from shared.tokens.authentication import Anonymous, Caller, Reason, User
 from shared.tokens.signed import Claims

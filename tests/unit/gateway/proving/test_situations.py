@@ -2,6 +2,7 @@
 
 import pytest
 
+from gateway.messages.raw_headers import RawHeader
 from gateway.policy.decision import RedirectToSignIn, Refuse, apply_rule
 from gateway.policy.rules import Candidate, Rule
 from gateway.proving.cubes import merge_points
@@ -9,7 +10,6 @@ from gateway.proving.outcomes import outcome_of
 from gateway.proving.paths import read_path
 from gateway.proving.rulings import make_request, see_caller
 from gateway.proving.situations import NOW, TOKEN, Sender, Situation, Ways
-from gateway.wire.raw_headers import RawHeader
 from shared.tokens.authentication import Anonymous, Caller, Reason
 from tests.support.generated_policies import PolicyMaker
 from tests.support.policies import read, rule

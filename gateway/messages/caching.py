@@ -4,7 +4,7 @@ An answer with a validator (RFC 9111, section 4.3), such as a static file, may b
 revalidates it before each use: so a file is not loaded again for each page. Anything else is not stored at all.
 """
 
-from gateway.wire.answer_heads import AnswerHead
+from gateway.messages.answer_heads import AnswerHead
 
 NO_STORE = b"cache-control: no-store\r\n"
 ASK_EACH_TIME = b"cache-control: private, no-cache\r\n"

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from websockets.frames import Close, Frame, Opcode
 
-from gateway.wire.frames import LONGEST_REASON, FrameFollower, write_close
+from gateway.websockets.frames import LONGEST_REASON, FrameFollower, write_close
 
 LENGTHS = (0, 1, 125, 126, 127, 65_535, 65_536, 70_000)
 

@@ -9,15 +9,17 @@ import time
 from gateway.callers.client_address import choose_client
 from gateway.callers.credentials import Credentials
 from gateway.callers.identity_headers import drop_headers, list_identity
+from gateway.messages.headers import Origin, encode_own_headers
+from gateway.messages.lookup import Lookup
+from gateway.messages.prefixes import strip_destinations
+from gateway.messages.raw_headers import encode_lines, find_host_name
+from gateway.messages.request_heads import RequestHead
 from gateway.policy.decision import Forward
 from gateway.policy.in_force import CurrentPolicy
+from gateway.policy.methods import METHODS
 from gateway.policy.rules import Authorization, Cookies
 from gateway.settings import PublicSide
-from gateway.wire.headers import Origin, encode_own_headers
-from gateway.wire.lookup import Lookup
-from gateway.wire.raw_headers import encode_lines, find_host_name
-from gateway.wire.request_heads import RequestHead
-from gateway.wire.websocket import UPGRADE_HEADERS
+from gateway.websockets.handshake import UPGRADE_HEADERS
 from shared.observing.request_context import RequestRecord, write_trace
 
 _UPGRADE_LINES = encode_lines(UPGRADE_HEADERS)
@@ -49,6 +51,8 @@ class UpstreamHeads:
         lines = passing.lines
         if self._current.policy.identity_names:
             lines = self._drop_identity(self._current.policy.identity_names)[lines]
+        if decision.rule.strip and line.method not in METHODS:
+            lines = strip_destinations(lines, decision.rule.strip)
         client = record.client or self.choose_client(head, peer)
         origin = Origin(record.request_id, write_trace(record), client, self._scheme)
         gets_all = decision.upstream is not None and decision.upstream.session_cookies

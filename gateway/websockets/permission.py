@@ -13,8 +13,8 @@ from typing import NamedTuple
 from gateway.callers.credentials import Identity, StaleSession
 from gateway.callers.renewal import SessionRenewal
 from gateway.gate import Gate
+from gateway.messages.request_heads import RequestHead
 from gateway.policy.decision import Forward
-from gateway.wire.request_heads import RequestHead
 from shared.tokens.authentication import User
 
 GOING_AWAY, NOT_ALLOWED, OUR_FAULT = 1001, 1008, 1011  # RFC 6455, section 7.4.1

@@ -1,10 +1,10 @@
 """The header lines by which pages of other origins may read an answer (``policy.cors``). Pure."""
 
 from gateway.gate import TellState
+from gateway.messages.raw_headers import encode_lines, split_lines
+from gateway.messages.request_heads import RequestHead
 from gateway.policy.cors import OF_THE_SERVICE
 from gateway.policy.decision import AnswerOptions, Decision
-from gateway.wire.raw_headers import encode_lines, split_lines
-from gateway.wire.request_heads import RequestHead
 
 
 def write_cors(decision: Decision | TellState, head: RequestHead) -> bytes:

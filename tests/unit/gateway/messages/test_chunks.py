@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.wire.chunks import LAST_CHUNK, MAX_FRAMING, ChunkReader, ChunksBroken, encode_chunk
+from gateway.messages.chunks import LAST_CHUNK, MAX_FRAMING, ChunkReader, ChunksBroken, encode_chunk
 
 BODY = b'5\r\nhello\r\nB ;x=y; z="1 \xff"\r\n \r\n0\r\n\r\nend\r\n00\r\nX-T: 1\r\ny_z:\r\n\r\n'
 DATA = b"hello \r\n0\r\n\r\nend"

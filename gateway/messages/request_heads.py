@@ -23,14 +23,14 @@ from typing import NamedTuple
 
 import structlog
 
+from gateway.messages.head_parser import parse_head
+from gateway.messages.headers import PassingHeaders, read_passing_headers
+from gateway.messages.lookup import Lookup
+from gateway.messages.raw_headers import RawHeader, list_words
 from gateway.policy.canonical_paths import CanonicalPath, PathRefused, PathTooLong, canonicalize_path, check_query
 from gateway.policy.methods import METHODS, OTHER_METHOD
 from gateway.policy.rules import SIGN_IN_PATH
-from gateway.wire.head_parser import parse_head
-from gateway.wire.headers import PassingHeaders, read_passing_headers
-from gateway.wire.lookup import Lookup
-from gateway.wire.raw_headers import RawHeader, list_words
-from gateway.wire.websocket import wants_websocket
+from gateway.websockets.handshake import wants_websocket
 from shared.errors import AppError, BadRequest, MethodNotAllowed, UriTooLong
 from shared.observing.request_context import NAMING_HEADERS
 from shared.web.error_responses import accepts_html
@@ -80,8 +80,9 @@ class RequestLine:
 class RequestHeaders:
     """A request's headers: all of them (names in lower case) but those with ``_``, and what passes of them.
 
-    ``naming`` are those that name the request or its trace. ``passing`` is None where the headers are refused;
-    ``refusal`` says why. ``is_unread``: a body may follow whose end can't be told. ``has_dropped``: there were such.
+    ``naming`` name the request or its trace. ``passing`` is None where the headers are refused; ``refusal`` says why.
+    ``is_unread``: a body may follow whose end can't be told. ``has_dropped``: there were such. ``is_forwarded``: they
+    say for whom it was sent on.
     """
 
     raw: tuple[RawHeader, ...]
@@ -94,6 +95,7 @@ class RequestHeaders:
     accepts_html: bool = False
     asks_upgrade: bool = False
     has_dropped: bool = False
+    is_forwarded: bool = False
 
 
 class RequestHead(NamedTuple):
@@ -216,6 +218,7 @@ def _resolve(target: bytes, headers: Sequence[RawHeader]) -> tuple[bytes, Sequen
 def _read_headers(sent: Sequence[RawHeader], hosts: Collection[bytes]) -> RequestHeaders:
     headers = tuple(header for header in sent if b"_" not in header[0])
     naming = tuple(header for header in headers if header[0] in NAMING_HEADERS)
+    is_forwarded = any(name == b"x-forwarded-for" for name, _ in headers)
     try:
         passing = read_passing_headers(sent, hosts)
     except AppError as error:
@@ -230,6 +233,7 @@ def _read_headers(sent: Sequence[RawHeader], hosts: Collection[bytes]) -> Reques
             is_unread=is_unread,
             accepts_html=accepts_html(headers),
             has_dropped=len(headers) < len(sent),
+            is_forwarded=is_forwarded,
         )
     asks_upgrade = any(name == b"upgrade" for name, _ in headers)
     words = list_words(headers, b"connection")
@@ -242,4 +246,5 @@ def _read_headers(sent: Sequence[RawHeader], hosts: Collection[bytes]) -> Reques
         accepts_html=accepts_html(headers),
         asks_upgrade=asks_upgrade,
         has_dropped=len(headers) < len(sent),
+        is_forwarded=is_forwarded,
     )

@@ -10,7 +10,7 @@ import binascii
 import hashlib
 from collections.abc import Iterable
 
-from gateway.wire.raw_headers import RawHeader, list_values, list_words
+from gateway.messages.raw_headers import RawHeader, list_values, list_words
 from shared.errors import AppError, BadRequest
 
 VERSION = b"13"

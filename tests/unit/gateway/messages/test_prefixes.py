@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gateway.messages.prefixes import restore_prefix, strip_prefix
+from gateway.messages.raw_headers import encode_lines, split_lines
 from gateway.policy.canonical_paths import CanonicalPath, PathRefused, canonicalize_path
-from gateway.wire.prefixes import restore_prefix, strip_prefix
-from gateway.wire.raw_headers import encode_lines, split_lines
 
 
 @pytest.mark.parametrize(

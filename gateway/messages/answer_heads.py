@@ -22,11 +22,11 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import NamedTuple
 
-from gateway.wire.chunks import ChunkReader, ChunksBroken
-from gateway.wire.headers import BODILESS, keep_answer_headers
+from gateway.messages.chunks import ChunkReader, ChunksBroken
+from gateway.messages.headers import BODILESS, keep_answer_headers
+from gateway.messages.lookup import Lookup
+from gateway.messages.raw_headers import END_OF_HEAD, RawHeader, encode_lines, list_words
 from gateway.wire.limits import MAX_ANSWER_HEAD, MAX_ANSWER_HEADERS
-from gateway.wire.lookup import Lookup
-from gateway.wire.raw_headers import END_OF_HEAD, RawHeader, encode_lines, list_words
 
 MAX_INTERIM = 8
 SWITCHING_PROTOCOLS = 101

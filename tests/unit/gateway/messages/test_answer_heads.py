@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.wire.answer_heads import MAX_INTERIM, AnswerBroken, AnswerHead, AnswerReader
-from gateway.wire.headers import keep_answer_headers
+from gateway.messages.answer_heads import MAX_INTERIM, AnswerBroken, AnswerHead, AnswerReader
+from gateway.messages.headers import keep_answer_headers
+from gateway.messages.raw_headers import RawHeader, encode_lines
 from gateway.wire.limits import MAX_ANSWER_HEAD, MAX_ANSWER_HEADERS
-from gateway.wire.raw_headers import RawHeader, encode_lines
 
 OK = b"HTTP/1.1 200 OK\r\n"
 ECHO = b"x-request-id: 0123456789\r\n"

@@ -4,9 +4,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.wire.headers import Origin, PassingHeaders, encode_own_headers, keep_answer_headers, read_passing_headers
+from gateway.messages.headers import (
+    Origin,
+    PassingHeaders,
+    encode_own_headers,
+    keep_answer_headers,
+    read_passing_headers,
+)
+from gateway.messages.raw_headers import RawHeader, encode_lines, list_words, split_lines
 from gateway.wire.limits import MAX_HEADERS
-from gateway.wire.raw_headers import RawHeader, encode_lines, list_words, split_lines
 from shared.errors import BadRequest, HeadersTooLarge
 from shared.tokens.protocol import PROTOCOLS
 from shared.tokens.session_cookie import CookieNames, parse_cookies

@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway.wire.lookup import LONGEST_REMEMBERED, MOST_REMEMBERED, Lookup
+from gateway.messages.lookup import LONGEST_REMEMBERED, MOST_REMEMBERED, Lookup
 
 
 class Refused(Exception):

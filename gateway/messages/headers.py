@@ -21,9 +21,10 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from gateway.messages.raw_headers import RawHeader, encode_lines, list_words
 from gateway.wire.limits import MAX_HEAD, MAX_HEADERS
-from gateway.wire.raw_headers import RawHeader, encode_lines, list_words
 from shared.errors import BadRequest, HeadersTooLarge
+from shared.language.sentences import Sentence
 from shared.observing.trace_context import read_traceparent
 from shared.tokens.session_cookie import BLANKS, CookieNames
 
@@ -66,6 +67,14 @@ _MATTERS = (_SET_HERE - _TRACE - {b"x-request-id"}) | frozenset(
 HAVE_A_MEANING = _HOP_BY_HOP | _SET_HERE | _MATTERS
 _STOPS_ON_THE_WAY_BACK = _HOP_BY_HOP | {b"date", b"server", b"x-request-id"}
 BODILESS = (204, 304)  # RFC 9110, section 6.4.1
+
+
+class HostNotServed(BadRequest):
+    """The request asks a host that is none of ours."""
+
+    def __init__(self, host: bytes) -> None:
+        super().__init__(Sentence("This host is not served here"))
+        self.host = host
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +205,7 @@ def _read_host(values: list[bytes], allowed: Collection[bytes]) -> bytes:
         raise BadRequest("Send exactly one Host header")
     host = values[0].lower()
     if host not in allowed:
-        raise BadRequest("This host is not served here")
+        raise HostNotServed(host)
     return host
 
 

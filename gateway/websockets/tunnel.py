@@ -15,13 +15,13 @@ from typing import Final
 
 import structlog
 
+from gateway.messages.raw_headers import encode_lines
+from gateway.websockets.frames import FrameFollower, write_close
+from gateway.websockets.handshake import UPGRADE_HEADERS
+from gateway.websockets.permission import GOING_AWAY, OUR_FAULT, End, Permission
 from gateway.wire.client_connection import ClientConnection
-from gateway.wire.frames import FrameFollower, write_close
-from gateway.wire.permission import GOING_AWAY, OUR_FAULT, End, Permission
 from gateway.wire.pool import UpstreamPool
-from gateway.wire.raw_headers import encode_lines
 from gateway.wire.upstream_connection import UpstreamConnection
-from gateway.wire.websocket import UPGRADE_HEADERS
 
 LOOK_EVERY = 1.0  # seconds
 SHUTTING_DOWN: Final = End(GOING_AWAY, "The server is shutting down")

@@ -7,14 +7,14 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
+from gateway.messages.head_parser import HeadParser
+from gateway.messages.headers import read_passing_headers
+from gateway.messages.lookup import MOST_REMEMBERED
+from gateway.messages.raw_headers import END_OF_HEAD
+from gateway.messages.request_heads import LONGEST_DROPPED, MOST_DROPPED, RequestHead, RequestHeads
 from gateway.policy.canonical_paths import CanonicalPath
 from gateway.policy.methods import METHODS
-from gateway.wire.head_parser import HeadParser
-from gateway.wire.headers import read_passing_headers
 from gateway.wire.limits import MAX_HEAD, MAX_HEADERS
-from gateway.wire.lookup import MOST_REMEMBERED
-from gateway.wire.raw_headers import END_OF_HEAD
-from gateway.wire.request_heads import LONGEST_DROPPED, MOST_DROPPED, RequestHead, RequestHeads
 from shared.errors import AppError, BadRequest
 
 HOSTS = frozenset({b"localhost:3000"})

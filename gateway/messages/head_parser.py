@@ -8,8 +8,8 @@ import re
 
 import httptools
 
+from gateway.messages.raw_headers import RawHeader
 from gateway.policy.methods import METHODS, OTHER_METHOD
-from gateway.wire.raw_headers import RawHeader
 from shared.errors import BadRequest
 
 _OTHER_METHOD = re.compile(OTHER_METHOD)
