@@ -1,21 +1,16 @@
-"""``python -m posts_service`` runs the posts service; with ``migrate`` or ``import``, only what operators ask for."""
+"""``python -m posts_service`` runs the posts service; with a word behind it, a command for operators."""
 
-import sys
-
-from posts_service import importing
 from posts_service.app import create_app
+from posts_service.doctor import examine
+from posts_service.operators.command_line import COMMANDS
 from posts_service.parts import SERVICE, open_database
 from posts_service.settings import PostsMigrationSettings, PostsSettings
-from shared.postgres.migration import COMMAND, run_migration
-from shared.process.server import serve
+from shared.command_line.dispatch import run_service
+from shared.doctor.command import build_doctor
+from shared.postgres.migration import build_migrate
+
+MIGRATE = build_migrate(SERVICE, PostsMigrationSettings, open_database)
+DOCTOR = build_doctor(SERVICE, PostsSettings, examine)
 
 if __name__ == "__main__":
-    match sys.argv[1:]:
-        case []:
-            serve(SERVICE, PostsSettings, create_app)
-        case [command] if command == COMMAND:
-            sys.exit(run_migration(SERVICE, PostsMigrationSettings, open_database))
-        case [importing.COMMAND, *words]:
-            sys.exit(importing.main(words))
-        case _:
-            sys.exit(f"usage: python -m posts_service [{COMMAND} | {importing.COMMAND} FILE]")
+    run_service(SERVICE, PostsSettings, create_app, (COMMANDS, MIGRATE, DOCTOR))

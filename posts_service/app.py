@@ -20,7 +20,7 @@ from shared.web.routes import Resource, resource
 def create_app(settings: PostsSettings, metrics: Metrics, sharing: Sharing = SHARED) -> Starlette:
     """Return the posts service."""
     parts = Parts.build(settings, metrics, sharing)
-    chores = build_chores(parts.answers_kept_for)
+    chores = build_chores(parts.answers_kept_for, parts.deletions_kept_for)
     server = ResourceServer.build(SERVICE, settings, metrics, parts.database, chores, parts.running)
     remarks = {"standby": parts.list_source.find_remark}
     return build_application(settings, metrics, build_routes(), server, parts, remarks)

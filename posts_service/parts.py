@@ -36,12 +36,15 @@ class Parts:
     lists: Lists
     form_tokens: FormTokens
     answers_kept_for: dt.timedelta
+    deletions_kept_for: dt.timedelta
 
     @classmethod
     def build(cls, settings: PostsSettings, metrics: Metrics, sharing: Sharing) -> Self:
         """Return the parts that the settings ask for; nothing is connected yet."""
-        database, standby = open_database(settings), _open_standby(settings)
+        database, standby = open_database(settings), open_standby(settings)
         list_source = ListSource(database, standby, metrics)
+        if standby is not None:
+            metrics.watch_database(standby, "standby")
         return cls(
             public_url=settings.nextauth_url,
             database=database,
@@ -51,6 +54,7 @@ class Parts:
             lists=build_lists(list_source, sharing),
             form_tokens=FormTokens.of(settings.list_secrets(SERVICE)),
             answers_kept_for=dt.timedelta(hours=settings.idempotency_retention_hours),
+            deletions_kept_for=dt.timedelta(days=settings.deletion_retention_days),
         )
 
     @property
@@ -64,7 +68,8 @@ def open_database(settings: PostsSettings | PostsMigrationSettings) -> Database:
     has_standby = isinstance(settings, PostsSettings) and settings.posts_replica_url is not None
     url = settings.posts_database_url.get_secret_value()
     # Its own come first: they created the copy of users before other services could have one.
-    return Database(url, [MIGRATIONS, users_copy.MIGRATIONS], SERVICE, WRITE_SETTINGS if has_standby else None)
+    folders, write_settings = [MIGRATIONS, users_copy.MIGRATIONS], WRITE_SETTINGS if has_standby else None
+    return Database(url, folders, SERVICE, settings.pool_size, write_settings, "POSTS_DATABASE_URL")
 
 
 def parts_of(connection: HTTPConnection) -> Parts:
@@ -74,6 +79,9 @@ def parts_of(connection: HTTPConnection) -> Parts:
     return parts
 
 
-def _open_standby(settings: PostsSettings) -> Database | None:
-    url = settings.posts_replica_url
-    return Database(url.get_secret_value(), (), SERVICE) if url is not None else None
+def open_standby(settings: PostsSettings) -> Database | None:
+    """Return the standby at which lists are read, if there is one; not connected yet."""
+    if settings.posts_replica_url is None:
+        return None
+    url, name = settings.posts_replica_url.get_secret_value(), "POSTS_REPLICA_URL"
+    return Database(url, (), SERVICE, settings.pool_size, setting=name)

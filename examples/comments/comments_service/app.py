@@ -23,11 +23,17 @@ MIGRATIONS = (users_copy.MIGRATIONS, Path(__file__).parent / "migrations")
 
 def create_app(settings: CommentsSettings, metrics: Metrics) -> Starlette:
     """Return the comments service."""
-    database = Database(settings.comments_database_url.get_secret_value(), MIGRATIONS, SERVICE)
+    database = open_database(settings)
     chores = {"removals": finish_removals(until_none(delete_comments_of))}
     server = ResourceServer.build(SERVICE, settings, metrics, database, chores)
     form_tokens = FormTokens.of(settings.list_secrets(SERVICE))
     return build_application(settings, metrics, build_routes(), server, Parts(database, form_tokens))
+
+
+def open_database(settings: CommentsSettings) -> Database:
+    """Return the service's database, not connected yet."""
+    url, size = settings.comments_database_url.get_secret_value(), settings.pool_size
+    return Database(url, MIGRATIONS, SERVICE, size, setting="COMMENTS_DATABASE_URL")
 
 
 def build_routes() -> list[Resource]:

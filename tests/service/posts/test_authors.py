@@ -51,7 +51,7 @@ async def test_an_author_is_known_before_the_feed_tells(
     post = await write_post(client, ada, published=True)
     assert post["author"] == {"email": ada.email, "name": ada.name}
     assert await names_in_feed(client) == [ada.name]
-    assert (await client.get("/api/posts/1")).json()["author"] == {"name": ada.name}
+    assert (await client.get(f"/api/posts/{post['id']}")).json()["author"] == {"name": ada.name}
 
 
 async def test_a_post_without_an_author_is_shown(client: httpx2.AsyncClient, database: asyncpg.Connection) -> None:

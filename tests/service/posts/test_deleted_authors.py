@@ -179,7 +179,9 @@ async def test_a_bite_is_found_by_index(database: asyncpg.Connection, chore: str
     await database.execute(f"SET plan_cache_mode TO {plan}")
     bite, readings = await watch_readings(
         database,
-        lambda: build_chores(dt.timedelta(days=1))[chore.removesuffix(" that are done")](database, BITE),
+        lambda: build_chores(dt.timedelta(days=1), dt.timedelta(days=400))[chore.removesuffix(" that are done")](
+            database, BITE
+        ),
         *tables,
     )
     await database.execute("TRUNCATE posts, idempotency_keys, removals")

@@ -10,9 +10,11 @@ import asyncpg
 import httpx2
 import pytest
 
-from posts_service import importing
+from posts_service.operators import importing
+from posts_service.operators.command_line import COMMANDS
 from posts_service.parts import SERVICE
 from posts_service.tables.posts import delete_post
+from shared.command_line.dispatch import run_command
 from shared.observing.logs import set_up_logs
 from tests.support.fake_auth_service import FakeAuthService
 from tests.support.people import Person
@@ -56,7 +58,7 @@ async def run(
     """Import lines; return the status, what was printed, and the errors."""
     path.write_text("".join(f"{json.dumps(line)}\n" for line in lines))  # noqa: ASYNC240 - small
     capture.readouterr()
-    status = await asyncio.to_thread(importing.main, [str(path), "--json", *options])
+    status = await asyncio.to_thread(run_command, SERVICE, [COMMANDS], ["import", str(path), "--json", *options])
     out, err = capture.readouterr()
     return status, json.loads(out) if out else None, err
 
@@ -100,7 +102,7 @@ async def test_a_key_is_imported_once(
     batch: int,
 ) -> None:
     """Again it is left as it is: not twice, not changed back, and not brought back when its author deleted it."""
-    monkeypatch.setattr("shared.importing.BATCH", batch)
+    monkeypatch.setattr("shared.command_line.importing.BATCH", batch)
     lines = [make_line("1"), make_line("2"), make_line("1", title="Another")]
     assert await run(tmp_path / "posts.jsonl", lines, capsys) == (0, tally(3, 2, 1, 0), "")
     posts = await database.fetch("SELECT id, title FROM posts ORDER BY id")
@@ -180,13 +182,13 @@ async def test_a_wrong_call_is_explained(
 ) -> None:
     """A file that is not there is status 1, a setting that lacks 2, each with one sentence; so is a wrong argument."""
     missing = str(tmp_path / "posts.jsonl")
-    assert await asyncio.to_thread(importing.main, [missing]) == 1
+    assert await asyncio.to_thread(run_command, SERVICE, [COMMANDS], ["import", missing]) == 1
     assert capsys.readouterr().err == f"{missing} can't be read: No such file or directory\n"
     with pytest.raises(SystemExit) as ended:
-        importing.main([])
+        run_command(SERVICE, [COMMANDS], ["import"])
     assert ended.value.code == 2
     monkeypatch.delenv("POSTS_DATABASE_URL")
-    assert importing.main([missing]) == 2
+    assert run_command(SERVICE, [COMMANDS], ["import", missing]) == 2
     assert capsys.readouterr().err.endswith("POSTS_DATABASE_URL: is missing\n")
 
 
@@ -195,7 +197,7 @@ async def test_people_read_a_table(tmp_path: Path, capsys: pytest.CaptureFixture
     """Without ``--json`` there is a line for each number."""
     path = tmp_path / "posts.jsonl"
     path.write_text(json.dumps(make_line("1")))
-    assert await asyncio.to_thread(importing.main, [str(path)]) == 0
+    assert await asyncio.to_thread(run_command, SERVICE, [COMMANDS], ["import", str(path)]) == 0
     assert capsys.readouterr().out.split() == [
         *("lines", "1", "imported", "1", "present", "0", "skipped", "0", "state", "imported")
     ]

@@ -91,7 +91,7 @@ async def test_without_any_key_nobody_is_judged(
         assert (await client.get(FEED)).status_code == 200
         assert (await client.get(OWN)).status_code == 401
         publisher.script = None
-        await eventually(lambda: following.state.server.keys.find_lack() is None)
+        await eventually(lambda: following.state.server.following.keys.find_lack() is None)
         assert (await ask(following, OWN, ONE)).status_code == 200
 
 

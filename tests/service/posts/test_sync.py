@@ -362,7 +362,7 @@ CHANGES = st.lists(st.tuples(st.sampled_from(["created", "renamed", "deleted"]),
 READS = st.lists(st.tuples(st.integers(0, 12), st.integers(1, 12)), max_size=8)
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(changes=CHANGES, reads=READS)
 async def test_pages_in_any_cut_and_repetition_end_the_same(
     app: Starlette, database: asyncpg.Connection, changes: list[tuple[str, int]], reads: list[tuple[int, int]]

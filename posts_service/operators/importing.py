@@ -6,14 +6,10 @@ other system calls the post, the author an e-mail address.
 1. A key is imported once: again it is left as it is, even if its author has changed or deleted the post since.
 2. Authors are found in this service's copy of users. One whom it does not know yet may still be on the way: the command
    waits as long as the copy goes on, and ``PATIENCE`` more. A post without a known author is named and skipped.
-
-Exit status: as in ``shared/postgres/commands.py``.
 """
 
 import argparse
 import asyncio
-import json
-import sys
 import time
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -21,28 +17,22 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
-from posts_service.parts import SERVICE, open_database
 from posts_service.schemas import Content, Title
-from posts_service.settings import PostsMigrationSettings
 from posts_service.tables.imported_posts import ImportedPost, insert_imported_posts, list_imported_keys
-from posts_service.tables.posts import get_highest_post_id
-from shared.errors import AppError
-from shared.importing import (
+from shared.command_line.arguments import Verbs, add_verb
+from shared.command_line.importing import (
     STANDARD_INPUT,
     Importer,
     Line,
     Moment,
     Stored,
-    Tally,
     import_lines,
     keep_first,
     read_members,
 )
-from shared.observing.logs import set_up_logs
-from shared.postgres.commands import DONE, SKIPPED, complain, prepare
+from shared.command_line.text_tables import Record
 from shared.postgres.database import Connection, Database
 from shared.postgres.epoch_watch import EpochWatch
-from shared.settings import SettingsInvalid, load_settings
 from shared.users_copy.authors import list_authors_by_email
 from shared.users_copy.followed_feeds import get_followed_feed
 from shared.users_copy.following import FEED
@@ -67,18 +57,22 @@ class PostLine(Body):
     updated_at: Moment | None = None
 
 
-def main(arguments: Sequence[str]) -> int:
-    """Import a file, print what became of it, and return the exit status."""
-    call = _build_parser().parse_args(arguments)
-    set_up_logs(SERVICE, "ERROR", "text")
-    try:
-        tally = asyncio.run(_run(load_settings(PostsMigrationSettings), call.file, is_dry=call.dry_run))
-    except (SettingsInvalid, AppError) as error:
-        return complain(error)
-    found = {**asdict(tally), "state": "would be imported" if call.dry_run else "imported"}
-    lines = "\n".join(f"{name:<9} {value}" for name, value in found.items())
-    sys.stdout.write(f"{json.dumps(found) if call.json else lines}\n")
-    return SKIPPED if tally.skipped else DONE
+def add_import(nouns: Verbs) -> None:
+    """Add it to the command line."""
+    imported = add_verb(nouns, COMMAND, "posts of another system, whose authors are users")
+    imported.set_defaults(command=import_posts)
+    imported.add_argument("file", metavar="FILE", help=f"JSON lines; {STANDARD_INPUT}: standard input")
+    imported.add_argument("--dry-run", action="store_true", help="only check and count them")
+
+
+async def import_posts(database: Database, epoch_watch: EpochWatch, call: argparse.Namespace) -> Record:
+    """Import a file, and return what became of it."""
+    posts = PostImport(database, epoch_watch, call.dry_run, PATIENCE)
+    importer = Importer(
+        lambda line: read_members(PostLine, line), "key", lambda line: line.key, LONGEST_LINE, posts.store
+    )
+    tally = await import_lines(call.file, importer)
+    return {**asdict(tally), "state": "would be imported" if call.dry_run else "imported"}
 
 
 @dataclass(slots=True)
@@ -132,19 +126,6 @@ async def get_authors(connection: Connection, emails: Collection[str]) -> Mappin
     return {email: author_id for email, author_id in found.items() if author_id is not None}
 
 
-async def _run(settings: PostsMigrationSettings, file: str, *, is_dry: bool) -> Tally:
-    database = open_database(settings)
-    posts = PostImport(database, EpochWatch(database, "posts", get_highest_post_id), is_dry, PATIENCE)
-    try:
-        await prepare(database, posts.epoch_watch, SERVICE)
-        importer = Importer(
-            lambda line: read_members(PostLine, line), "key", lambda line: line.key, LONGEST_LINE, posts.store
-        )
-        return await import_lines(file, importer)
-    finally:
-        await database.stop()
-
-
 def _take(line: PostLine, author_id: int) -> ImportedPost:
     return ImportedPost(
         key=line.key,
@@ -155,13 +136,3 @@ def _take(line: PostLine, author_id: int) -> ImportedPost:
         created_at=line.created_at,
         updated_at=line.updated_at,
     )
-
-
-def _build_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog=f"python -m {SERVICE} {COMMAND}", description="Import posts of another system, whose authors are users."
-    )
-    parser.add_argument("file", metavar="FILE", help=f"JSON lines; {STANDARD_INPUT}: standard input")
-    parser.add_argument("--dry-run", action="store_true", help="only check and count them")
-    parser.add_argument("--json", action="store_true", help="for programs")
-    return parser
