@@ -23,6 +23,7 @@ from shared.observing.metrics import Metrics
 from shared.observing.request_context import RequestContextMiddleware
 from shared.tokens.published_keys import KeyFollower
 from shared.tokens.signed import AccessTokens
+from shared.web.clock_header import ClockMiddleware
 from shared.web.crashes import FaultMiddleware
 from shared.web.deadline import DeadlineMiddleware
 from shared.web.error_responses import exception_handlers
@@ -97,15 +98,17 @@ def build_application(
         finally:
             await server.stop()
 
+    checks, all_remarks = server.checks, {**server.remarks, **(remarks or {})}
+    metrics.readiness.add(checks, all_remarks)
     app = assemble(
         [
             *routes,
             resource("/openapi.json", GET=show_description),
-            *health_routes(server.checks, {**server.remarks, **(remarks or {})}),
+            *health_routes(checks, all_remarks),
         ],
         settings.nextauth_url,
         lifespan,
-        before=[Middleware(RequestContextMiddleware, metrics=metrics)],
+        before=[Middleware(RequestContextMiddleware, metrics=metrics), Middleware(ClockMiddleware)],
         after=[Middleware(DeadlineMiddleware), *_build_key_middleware(server.key_follower)],
     )
     give_look(app, settings)

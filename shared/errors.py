@@ -31,7 +31,10 @@ REALM = 'Bearer realm="gatepost"'
 
 
 class AppError(Exception):
-    """An error with a status, a sentence for a person, headers, and facts that join the body."""
+    """An error with a status, a sentence for a person, headers, and facts that join the body.
+
+    ``logged`` says why it was raised to the log alone, where the sentence must not.
+    """
 
     status: ClassVar[int] = 500
     sentence: ClassVar[str] = "Something went wrong on our side"
@@ -42,8 +45,10 @@ class AppError(Exception):
         *,
         headers: Mapping[str, str] | None = None,
         facts: Mapping[str, object] | None = None,
+        logged: str | None = None,
     ) -> None:
         self.message = sentence or self.sentence
+        self.logged = logged
         self.headers = dict(headers or {})
         self.facts = dict(facts or {})
         super().__init__(self.message)

@@ -11,21 +11,17 @@ from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, Self
 
-from shared.auth_events.contract import AUTH_SERVICE
 from shared.auth_events.follower import Follower
-from shared.auth_events.revocation_follower import create_revocation_follower
+from shared.auth_events.following import Following
 from shared.auth_events.revocations import Revocations
 from shared.observing.metrics import Metrics
 from shared.postgres.database import Database
 from shared.postgres.housekeeping import Chore, Housekeeping
-from shared.settings import reveal
-from shared.tokens.keys import PublishedKeys
 from shared.tokens.published_keys import KeyFollower
-from shared.tokens.signed import AccessTokens, KeyRing, ServiceTokens
+from shared.tokens.signed import AccessTokens
 from shared.users_copy.following import create_user_change_follower
 from shared.verifier_settings import ResourceServerSettings
 from shared.web.health import Check
-from shared.web.service_calls import ServiceClient
 
 
 class Part(Protocol):
@@ -42,18 +38,11 @@ class Part(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ResourceServer:
-    """The parts that all such services have; ``beside`` are those of this service alone.
-
-    ``key_follower`` is None where a shared secret alone verifies tokens.
-    """
+    """The parts that all such services have; ``beside`` are those of this service alone."""
 
     database: Database
-    auth_service: ServiceClient
-    keys: PublishedKeys
-    key_follower: KeyFollower | None
+    following: Following
     access_tokens: AccessTokens
-    revocations: Revocations
-    revocation_follower: Follower
     user_change_follower: Follower
     housekeeping: Housekeeping
     beside: Sequence[Part]
@@ -72,56 +61,52 @@ class ResourceServer:
 
         The chores are the service's own: one of them finishes what deleted users left (``users_copy``).
         """
-        keys = PublishedKeys(KeyRing(settings.shared_key, reveal(settings.secret_key_previous)))
-        tokens = ServiceTokens({service: settings.build_keys(service)})
-        auth_service = ServiceClient(settings.auth_service_url, caller=service, callee=AUTH_SERVICE, tokens=tokens)
-        revocations = Revocations()
-        metrics.watch_database(database.count_borrowed)
+        following = Following.build(service, settings, metrics)
+        database.clock.compare_with(following.clocks, "database")
+        metrics.watch_database(database)
         return cls(
             database=database,
-            auth_service=auth_service,
-            keys=keys,
-            key_follower=KeyFollower(auth_service, keys) if settings.follows_keys else None,
-            access_tokens=AccessTokens(keys, settings.nextauth_url, settings.access_token_ttl),
-            revocations=revocations,
-            revocation_follower=create_revocation_follower(auth_service, revocations, metrics),
-            user_change_follower=create_user_change_follower(auth_service, database, metrics),
+            following=following,
+            access_tokens=AccessTokens(following.keys, settings.nextauth_url, settings.access_token_ttl),
+            user_change_follower=create_user_change_follower(following.auth_service, database, metrics),
             housekeeping=Housekeeping(database, chores, metrics),
             beside=beside,
         )
 
     @property
+    def revocations(self) -> Revocations:
+        """The sessions whose tokens are refused before they expire."""
+        return self.following.revocations
+
+    @property
+    def key_follower(self) -> KeyFollower | None:
+        """What reads the published keys; None where a shared secret alone verifies tokens."""
+        return self.following.key_follower
+
+    @property
     def checks(self) -> dict[str, Check]:
         """What keeps the service from being ready."""
-        return {"database": self.database.find_lack, "keys": self.keys.find_lack}
+        return {"database": self.database.find_lack, "keys": self.following.keys.find_lack}
 
     @property
     def remarks(self) -> dict[str, Check]:
-        """The state of the auth service's feeds, and of its published keys, by name."""
-        return {each.name: each.find_remark for each in self._followers}
-
-    @property
-    def _followers(self) -> tuple[Follower | KeyFollower, ...]:
-        feeds = (self.revocation_follower, self.user_change_follower)
-        return (self.key_follower, *feeds) if self.key_follower is not None else feeds
+        """The state of the auth service's feeds, of its published keys and of the clocks, by name."""
+        return {self.user_change_follower.name: self.user_change_follower.find_remark, **self.following.remarks}
 
     @property
     def _parts(self) -> tuple[Part, ...]:
         """All that starts, in this order; it stops in the reverse order."""
-        return (self.database, *self.beside, self.housekeeping, *self._followers)
+        return (self.database, *self.beside, self.housekeeping, self.following, self.user_change_follower)
 
     async def start(self) -> None:
         """Start: connect to the database and follow the auth service, in the background."""
         for part in self._parts:
             if (begun := part.start()) is not None:
                 await begun
-        # Sessions that were ended before must be refused from the first request on, and no good token may be.
-        keys = (self.key_follower,) if self.key_follower is not None else ()
-        await asyncio.gather(*(each.wait_a_moment() for each in (self.database, self.revocation_follower, *keys)))
+        await asyncio.gather(self.database.wait_a_moment(), self.following.wait_a_moment())
 
     async def stop(self) -> None:
         """Let go of everything; one part that fails keeps no other from it."""
         async with contextlib.AsyncExitStack() as stopping:
-            stopping.push_async_callback(self.auth_service.close)
             for part in self._parts:
                 stopping.push_async_callback(part.stop)

@@ -6,7 +6,7 @@ service's address, and whatever somebody else's program reads are not.
 
 import difflib
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 
 _PREFIX = "GATEPOST_"  # nothing of ours is called so, though it may look as if it were
 _TELLING = 10  # characters that a name has at least of which a slip can be told from somebody else's name
@@ -32,3 +32,17 @@ def is_slip(name: str, names: frozenset[str], files: Iterable[str], all_secrets:
         return True
     alike = [each for each in names if len(each) >= _TELLING or each == name]
     return bool(difflib.get_close_matches(name, alike, 1, _ALIKE))
+
+
+def list_name_faults(
+    environment: Mapping[str, str], names: frozenset[str], files: frozenset[str], all_secrets: Collection[str]
+) -> list[str]:
+    """Return a sentence for each slip in an environment, and for each setting that is there twice: as a file, too."""
+    unknown = sorted(
+        name for name in environment if name not in names and is_slip(name.upper(), names, files, all_secrets)
+    )
+    doubled = sorted(name for name in files if environment.get(name) and environment.get(f"{name}_FILE"))
+    return [
+        *([f"unknown setting {', '.join(unknown)}"] if unknown else []),
+        *(f"{name} and {name}_FILE are both set; keep one" for name in doubled),
+    ]

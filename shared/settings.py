@@ -8,10 +8,9 @@ one of ours and is none (``SECRET_KEY_PREVIUOS``) nothing starts: a typing error
 
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Literal, Self, TypeVar, get_args
-from urllib.parse import urlsplit
+from typing import Annotated, Literal, TypeVar, get_args
 
 from pydantic import (
     AfterValidator,
@@ -19,18 +18,19 @@ from pydantic import (
     Field,
     SecretStr,
     ValidationError,
+    ValidationInfo,
     field_validator,
-    model_validator,
 )
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
-from shared.setting_names import is_slip
+from shared.setting_names import list_name_faults
 from shared.tokens.keys import is_key_text
-from shared.web.origins import read_origin
+from shared.tokens.secret_files import read_secret_file
+from shared.tokens.weak_secrets import check_database_url, check_different, check_secret
+from shared.web.origins import check_public_url, read_origin
 
-MIN_SECRET_LENGTH = 32  # bytes (RFC 7518, section 3.2: a key of at least the hash's size)
-LOOPBACK_HOSTS = {"localhost", "127.0.0.1", "::1"}
+DEVELOPMENT_URL = "http://localhost:3000"
 
 SAMPLE_SECRETS = {
     "SECRET_KEY": "development-only-access-token-key-0001",
@@ -40,8 +40,8 @@ SAMPLE_SECRETS = {
 """For development only: published with the source, so production refuses them."""
 
 SECRET_NAMES = (*SAMPLE_SECRETS, *(f"{name}_PREVIOUS" for name in SAMPLE_SECRETS))
-_OF_POLICY = re.compile(r"[A-Z][A-Z0-9_]*_SERVICE_URL|POLICY_[A-Z0-9_]+")
 _OF_CALLER = re.compile(r"[A-Z][A-Z0-9_]*_SERVICE_SECRET(_PREVIOUS)?")
+_OF_POLICY = re.compile(r"[A-Z][A-Z0-9_]*_SERVICE_URL|POLICY_[A-Z0-9_]+")
 
 
 def split(value: object) -> object:
@@ -103,7 +103,7 @@ class Settings(LogSettings):
     """
 
     environment: Literal["development", "production"] = "production"
-    nextauth_url: str = "http://localhost:3000"
+    nextauth_url: Annotated[str, Field(validate_default=True)] = ""
     secret_key: Secret | None = None
     secret_key_previous: PreviousSecrets = ()
     access_token_ttl: Annotated[int, Field(ge=60, le=86_400)] = 3600
@@ -121,36 +121,38 @@ class Settings(LogSettings):
 
     @field_validator("nextauth_url")
     @classmethod
-    def _check_public_url(cls, value: str) -> str:
-        """Return the URL as a browser writes an origin (RFC 6454, section 6.1): lower case, no default port."""
+    def _check_public_url(cls, value: str, info: ValidationInfo) -> str:
+        """Return the URL as a browser writes an origin (RFC 6454, section 6.1): lower case, no default port.
+
+        Only development has one of its own accord.
+        """
+        if not value and not _is_development(info):
+            raise ValueError("is missing; production needs the URL that browsers open, such as https://example.com")
         try:
-            return read_origin(value.removesuffix("/"))
+            origin = read_origin(value.removesuffix("/") or DEVELOPMENT_URL)
         except ValueError:
             raise ValueError("must be an http or https URL without a path, such as https://example.com") from None
+        return origin if _is_development(info) else check_public_url(origin)
 
-    @model_validator(mode="after")
-    def _check_production(self) -> Self:
-        if self.environment == "production":
-            _check_secrets(self._secrets())
-            parts = urlsplit(self.nextauth_url)
-            if parts.scheme != "https" and parts.hostname not in LOOPBACK_HOSTS:
-                raise ValueError("NEXTAUTH_URL must be https in production")
-        return self
+    @field_validator("*")
+    @classmethod
+    def _check_secrets(cls, value: object, info: ValidationInfo) -> object:
+        """Refuse what is no secret in production. Each is told by itself, so that one start tells all of them."""
+        name = (info.field_name or "").upper()
+        if isinstance(value, DatabaseUrl):
+            check_database_url(value.get_secret_value(), is_development=_is_development(info))
+        elif value and not _is_development(info):
+            ours = _list_texts(name, value)
+            for text in ours.values():
+                check_secret(text, SAMPLE_SECRETS.values())
+            others = (item for each, held in info.data.items() for item in _list_texts(each.upper(), held).items())
+            check_different(ours, dict(others))
+        return value
 
     @property
     def shared_key(self) -> str | None:
         """The secret that signs and verifies access tokens, where that is not for a key pair alone."""
         return self.secret_key.get_secret_value() if self.secret_key else None
-
-    def _secrets(self) -> dict[str, str]:
-        found: dict[str, str] = {}
-        for name in map(str.upper, type(self).model_fields):
-            value = getattr(self, name.lower()) if name in SECRET_NAMES or _OF_CALLER.fullmatch(name) else None
-            if isinstance(value, SecretStr):
-                found[name] = value.get_secret_value()
-            elif value is not None:
-                found |= {f"{name}[{number}]": secret for number, secret in enumerate(reveal(value))}
-        return found
 
 
 class UpstreamSettings(Settings):
@@ -182,67 +184,62 @@ def read_policy_variables() -> dict[str, str]:
 
 
 def load_settings(settings_type: type[AnySettings]) -> AnySettings:
-    """Return the settings of the environment; raises SettingsInvalid, which names what is wrong in one line."""
-    _check_names(settings_type, os.environ)
+    """Return the settings of the environment; raises SettingsInvalid, which names all that is wrong in one line."""
+    faults = list_name_faults(os.environ, list_names(settings_type), list_file_names(settings_type), SECRET_NAMES)
     try:
-        return settings_type()
+        settings = settings_type()
     except ValidationError as error:
-        raise SettingsInvalid(_describe(error)) from None
-    except SettingsError as error:  # a list or a table that can't be parsed; the text names the setting alone
-        raise SettingsInvalid(str(error)) from None
-
-
-def _check_names(settings_type: type[LogSettings], environment: Mapping[str, str]) -> None:
-    files, names = list_file_names(settings_type), list_names(settings_type)
-    unknown = [name for name in environment if name not in names and is_slip(name.upper(), names, files, SECRET_NAMES)]
-    if unknown:
-        raise SettingsInvalid(f"unknown setting {', '.join(sorted(unknown))}")
-    doubled = sorted(name for name in files if environment.get(name) and environment.get(f"{name}_FILE"))
-    if doubled:
-        raise SettingsInvalid(f"{doubled[0]} and {doubled[0]}_FILE are both set; keep one")
+        faults += _list_faults(error)
+    except (SettingsError, SettingsInvalid) as error:
+        faults.append(str(error))  # a list or a table that can't be parsed, by its name alone; files
+    if faults:
+        raise SettingsInvalid("; ".join(faults))
+    return settings
 
 
 def _names(annotation: object, kind: type[SecretStr]) -> bool:
     return kind in getattr(annotation, "__mro__", ()) or any(_names(each, kind) for each in get_args(annotation))
 
 
-def _check_secrets(secrets: Mapping[str, str]) -> None:
-    for name, value in secrets.items():
-        if len(value.encode()) < MIN_SECRET_LENGTH:
-            raise ValueError(f"{name} must be at least {MIN_SECRET_LENGTH} bytes in production")
-        if value in SAMPLE_SECRETS.values():
-            raise ValueError(f"{name} is a published sample; make your own for production")
-    if len(set(secrets.values())) != len(secrets):
-        raise ValueError(f"{', '.join(secrets)} must all be different")
+def _is_development(info: ValidationInfo) -> bool:
+    return info.data.get("environment") == "development"
 
 
-def _describe(error: ValidationError) -> str:
-    """Return one line that names each bad setting, and never its value: it may be a secret."""
-    lines = []
-    for fault in error.errors(include_input=False, include_url=False):
-        name = str(fault["loc"][0]).upper() + ": " if fault["loc"] else ""
-        message = "is missing" if fault["type"] == "missing" else fault["msg"].removeprefix("Value error, ")
-        lines.append(f"{name}{message}")
-    return "; ".join(lines)
+def _list_texts(name: str, value: object) -> dict[str, str]:
+    """Return the secrets that a setting holds, each by a name that tells it from the others; of others, none."""
+    if name not in SECRET_NAMES and not _OF_CALLER.fullmatch(name):
+        return {}
+    if isinstance(value, SecretStr):
+        return {name: value.get_secret_value()}
+    held = value if isinstance(value, tuple) else ()
+    return {f"{name}[{number}]": secret for number, secret in enumerate(reveal(held))}
+
+
+def _list_faults(error: ValidationError) -> list[str]:
+    """Return a sentence for each bad setting, which names it, and never its value: it may be a secret."""
+    faults = error.errors(include_input=False, include_url=False)
+    told = (
+        "is missing" if fault["type"] == "missing" else fault["msg"].removeprefix("Value error, ") for fault in faults
+    )
+    names = (str(fault["loc"][0]).upper() + ": " if fault["loc"] else "" for fault in faults)
+    return [name + message for name, message in zip(names, told, strict=True)]
 
 
 class _NamedFiles(PydanticBaseSettingsSource):
     """Reads a setting from the file that ``<NAME>_FILE`` names, as Docker secrets are given."""
 
     def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[object, str, bool]:
-        path = os.environ.get(f"{field_name.upper()}_FILE") if _names(field.annotation, SecretStr) else None
-        return (_read_secret_file(field_name, path) if path else None), field_name, False
+        name = field_name.upper()
+        path = os.environ.get(f"{name}_FILE") if _names(field.annotation, SecretStr) else None
+        return (read_secret_file(name, path) if path and not os.environ.get(name) else None), field_name, False
 
     def __call__(self) -> dict[str, object]:
-        values = {name: self.get_field_value(field, name)[0] for name, field in self.settings_cls.model_fields.items()}
+        values, faults = dict[str, object](), list[str]()
+        for name, field in self.settings_cls.model_fields.items():
+            try:
+                values[name] = self.get_field_value(field, name)[0]
+            except ValueError as error:
+                faults.append(str(error))
+        if faults:
+            raise SettingsInvalid("; ".join(faults))
         return {name: value for name, value in values.items() if value is not None}
-
-
-def _read_secret_file(name: str, path: str) -> str:
-    try:
-        text = Path(path).read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError):
-        raise SettingsInvalid(f"{name.upper()}_FILE names a file that can't be read") from None
-    if not text:
-        raise SettingsInvalid(f"{name.upper()}_FILE names an empty file")
-    return text

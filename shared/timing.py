@@ -2,6 +2,7 @@
 
 A request, in seconds after its body has arrived:
 
+     1   MIGRATION_LOCK_TIMEOUT  a migration gives up its place in the queue for a lock; requests queue behind it
      2   ACQUIRE_TIMEOUT     no connection of the pool came free: 503. A lock that is not granted: LOCK_TIMEOUT
      2   CALL_TIMEOUT        another service has not answered
      5   COMMAND_TIMEOUT     we give up a statement: 503, which says that its outcome is unknown
@@ -30,6 +31,7 @@ PROMISE: Final = 10.0
 CLOSE_TIMEOUT: Final = 0.5
 ACQUIRE_TIMEOUT: Final = 2.0
 LOCK_TIMEOUT: Final = 2.0
+MIGRATION_LOCK_TIMEOUT: Final = 1.0
 CALL_TIMEOUT: Final = 2.0
 COMMAND_TIMEOUT: Final = 5.0
 STATEMENT_TIMEOUT: Final = 6.0
@@ -49,6 +51,7 @@ COMPOSE_GRACE: Final = 16.0
 
 KEEP_ALIVE: Final = 5.0  # for which a service keeps an idle connection open: longer than the gateway does
 
+assert MIGRATION_LOCK_TIMEOUT < LOCK_TIMEOUT
 assert max(ACQUIRE_TIMEOUT, LOCK_TIMEOUT, CALL_TIMEOUT) < COMMAND_TIMEOUT < STATEMENT_TIMEOUT < ANSWER_WITHIN
 assert LONGEST_WAIT < ANSWER_WITHIN
 assert ANSWER_WITHIN + LET_GO <= UPSTREAM_WITHIN < PROMISE

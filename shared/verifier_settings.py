@@ -4,8 +4,11 @@ from typing import Self
 
 from pydantic import model_validator
 
-from shared.service_settings import ServiceSecretSettings
-from shared.settings import Settings, UpstreamSettings
+from shared.postgres.pool_settings import PoolSettings
+from shared.settings import Settings, UpstreamSettings, reveal
+from shared.tokens.keys import PublishedKeys
+from shared.tokens.service_settings import ServiceSecretSettings
+from shared.tokens.signed import KeyRing
 from shared.web.page_settings import PageSettings
 
 
@@ -29,11 +32,19 @@ class VerifierSettings(Settings):
         """Whether published keys are accepted."""
         return self.secret_key is None if self.published_keys is None else self.published_keys
 
+    def read_keys(self) -> PublishedKeys:
+        """Return the keys that verify access tokens; published ones are yet to come."""
+        return PublishedKeys(KeyRing(self.shared_key, reveal(self.secret_key_previous)))
 
-class ResourceServerSettings(PageSettings, ServiceSecretSettings, UpstreamSettings, VerifierSettings):
-    """What a service needs that verifies tokens and follows the auth service.
+
+class FollowerSettings(ServiceSecretSettings, VerifierSettings):
+    """What a service needs that verifies tokens and follows the auth service."""
+
+    auth_service_url: str
+
+
+class ResourceServerSettings(PageSettings, FollowerSettings, UpstreamSettings, PoolSettings):
+    """What a service needs that holds users' resources.
 
     Without ``NEXTAUTH_SECRET``: it can't open a session cookie.
     """
-
-    auth_service_url: str

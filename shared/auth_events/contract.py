@@ -3,6 +3,7 @@
     GET  /internal/users/changes   EventsQuestion  ->  ChangePage        called by each service with a copy of users
     GET  /internal/revocations     EventsQuestion  ->  RevocationPage    called by whoever verifies access tokens
     POST /internal/session         SealedSession   ->  SessionAnswer     called by the gateway
+    POST /internal/settings        SettingQuestion ->  SettingAnswer     called by the doctor of each service
 
 Both sides import this module. Each call carries a service token, whose key says who calls; each path is for some
 callers (``may_call``), and the gateway routes none of it.
@@ -31,9 +32,10 @@ GATEWAY: Final = "gateway"
 USER_CHANGES_PATH: Final = "/internal/users/changes"
 REVOCATIONS_PATH: Final = "/internal/revocations"
 SESSION_PATH: Final = "/internal/session"
+COMPARISON_PATH: Final = "/internal/settings"
 
-OF_GATEWAY: Final = frozenset({REVOCATIONS_PATH, SESSION_PATH})
-OF_RESOURCE_SERVERS: Final = frozenset({USER_CHANGES_PATH, REVOCATIONS_PATH})
+OF_GATEWAY: Final = frozenset({REVOCATIONS_PATH, SESSION_PATH, COMPARISON_PATH})
+OF_RESOURCE_SERVERS: Final = frozenset({USER_CHANGES_PATH, REVOCATIONS_PATH, COMPARISON_PATH})
 
 MAX_DEVICE_LENGTH = 200  # characters
 MAX_PIECES = 100  # cookies
@@ -101,9 +103,14 @@ class UserDeleted(BaseModel):
 
 
 class ChangePage(PageEnd):
-    """A page of user changes: UserChange and UserDeleted."""
+    """A page of user changes: UserChange and UserDeleted.
+
+    Deletions up to number ``purged`` are forgotten: who had not read so far reads the feed anew. The previous release
+    forgets none.
+    """
 
     changes: list[object]
+    purged: Annotated[int, Field(ge=0)] = 0
 
 
 class EndedSession(BaseModel):
@@ -153,3 +160,24 @@ class SessionAnswer(BaseModel):
 
     access_token: Annotated[str | None, Field(alias="accessToken")]
     set_cookie: Annotated[tuple[Cookie, ...], Field(alias="setCookie", strict=False)]
+
+
+# Settings that the services must agree on
+
+
+Hash = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+SettingName = Annotated[str, Field(pattern=r"^[A-Z][A-Z_]{1,63}$")]
+
+
+class SettingQuestion(Body):
+    """The caller's settings, each hashed with the nonce (``setting_hashes``)."""
+
+    nonce: Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
+    hashes: Annotated[dict[SettingName, Hash], Field(max_length=20)]
+
+
+class SettingAnswer(BaseModel):
+    """Who the caller is here, and how each of its settings is: ``same``, ``previous``, ``other`` or ``unknown``."""
+
+    caller: str
+    likeness: dict[str, str]

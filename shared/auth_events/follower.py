@@ -10,7 +10,8 @@
 3. A ``last`` below the requested ``after`` means that the other service's database was restored to an earlier state.
    The consumer starts over. The other service detects this by the epoch in which the consumer last read, which it sends
    with each page; a release without epochs detects it by the number alone.
-4. Until the follower has caught up, its requests do not wait, so that a starting service soon knows the past events.
+4. Until the follower has caught up, its requests do not wait, so that a starting service soon knows the past events,
+   and one that reads anew soon finds the end: a request that waits is answered with whatever comes next.
 5. ``/readyz`` (in a remark, never 503) and the metrics show how long ago the feed last responded.
 """
 
@@ -133,7 +134,7 @@ class Follower:
     async def _read_page(self) -> bool:
         """Take one page; tell whether it brought anything."""
         asked = await self._consumer.get_position()
-        wait = FOLLOWER_WAIT if self._has_caught_up.is_set() else 0.0
+        wait = FOLLOWER_WAIT if self._has_caught_up.is_set() and not asked.is_anew else 0.0
         page = await self._client.get_json(self._path, _ask(asked, wait), timeout=FOLLOWER_TIMEOUT, is_told=False)
         last = PageEnd.model_validate(page).last
         if last < asked.after:

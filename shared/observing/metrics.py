@@ -3,9 +3,14 @@
 from collections.abc import Callable, Iterable, Iterator
 from http import HTTPMethod
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 from prometheus_client.core import CounterMetricFamily
 from prometheus_client.registry import Collector
+
+from shared.observing.database_metrics import DatabaseMetrics, Pool
+from shared.observing.readiness import Readiness
+from shared.observing.version import UNKNOWN, VERSION, find_commit
+from shared.process.loop_lag import BUCKETS
 
 KNOWN_METHODS = frozenset(HTTPMethod)
 
@@ -19,6 +24,11 @@ class Metrics:
     def __init__(self, count_lost_lines: Callable[[], int] = lambda: 0) -> None:
         self.registry = CollectorRegistry()
         self.registry.register(_LostLines(count_lost_lines))
+        ProcessCollector(registry=self.registry)
+        self._tell_build()
+        self.readiness = Readiness()
+        self.registry.register(self.readiness)
+        self._databases: DatabaseMetrics | None = None
         self._requests = Counter(
             "gatepost_requests_total",
             "Requests answered, by route",
@@ -46,7 +56,12 @@ class Metrics:
             ["feed"],
             registry=self.registry,
         )
-
+        self._chore_age = Gauge(
+            "gatepost_housekeeping_age_seconds",
+            "Time since a chore of housekeeping was last done",
+            ["chore"],
+            registry=self.registry,
+        )
         self._skipped_entries = Counter(
             "gatepost_feed_entries_skipped_total",
             "Entries of a feed of another service that could not be read and were passed over",
@@ -93,18 +108,44 @@ class Metrics:
         """Return a function that counts an entry of a feed that could not be read and was skipped."""
         return self._skipped_entries.labels(feed).inc
 
+    def register_clocks(self) -> Gauge:
+        """Register and return the gauge of how far the clocks of others are ahead of ours, by whose they are."""
+        name, meaning = "gatepost_clock_offset_seconds", "How far another clock is ahead of this one"
+        return Gauge(name, meaning, ["peer"], registry=self.registry)
+
     def watch_feed(self, feed: str, get_lag: Callable[[], float]) -> None:
         """Export how many seconds ago a feed was last heard from."""
         self._feed_lag.labels(feed).set_function(get_lag)
 
-    def watch_database(self, count_borrowed: Callable[[], float]) -> None:
-        """Export how many connections to the database are in use."""
-        name = "gatepost_database_connections_in_use"
-        self.watch(name, "Connections to the database that are lent right now", count_borrowed)
+    def watch_database(self, pool: Pool, server: str = "primary") -> None:
+        """Export how the connections to a server of the database are used: the ``primary`` or the ``standby``."""
+        if self._databases is None:
+            self._databases = DatabaseMetrics()
+            self.registry.register(self._databases)
+        self._databases.add(server, pool)
+
+    def register_loop_lag(self) -> Histogram:
+        """Register and return the histogram of how late the event loop is."""
+        name, meaning = "gatepost_event_loop_lag_seconds", "By how much a pause of the event loop was too long"
+        return Histogram(name, meaning, buckets=BUCKETS, registry=self.registry)
+
+    def register_untrusted_forwarders(self) -> Counter:
+        """Register and return the counter of requests that a peer forwarded which is not trusted to."""
+        name, meaning = "gatepost_forwarders_not_trusted_total", "Requests by a forwarder that is not trusted"
+        return Counter(name, meaning, registry=self.registry)
+
+    def watch_chore(self, chore: str, get_age: Callable[[], float]) -> None:
+        """Export how many seconds ago a chore of housekeeping was last done."""
+        self._chore_age.labels(chore).set_function(get_age)
 
     def watch(self, name: str, meaning: str, find_value: Callable[[], float]) -> None:
         """Export a figure that is computed at each scrape."""
         Gauge(name, meaning, registry=self.registry).set_function(find_value)
+
+    def _tell_build(self) -> None:
+        labels = ["version", "commit"]
+        build = Gauge("gatepost_build_info", "The release and the commit that run", labels, registry=self.registry)
+        build.labels(VERSION, find_commit() or UNKNOWN).set(1)
 
 
 class _LostLines(Collector):

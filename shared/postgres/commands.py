@@ -1,21 +1,18 @@
-"""A command for operators on a service's database, while the service may be running or not.
-
-Exit status: 0 done, 1 refused or not found (one sentence on standard error), 2 the usage or a setting is wrong, 3 done
-but for lines of a file, each of which is named on standard error.
-"""
+"""A command for operators on a service's database, while the service may be running or not."""
 
 import asyncio
 import sys
 
+from shared.command_line.exit_statuses import ExitStatus
+from shared.command_line.importing import say
 from shared.errors import AppError, Conflict, Invalid, Unavailable
-from shared.importing import say
 from shared.postgres.database import Database
 from shared.postgres.epoch_watch import EpochWatch
+from shared.postgres.obstacles import DatabaseUnreachable
 from shared.settings import SettingsInvalid
 
-DONE, REFUSED, WRONG, SKIPPED = 0, 1, 2, 3
-
-PATIENCE = 10  # seconds to wait for the database
+TIMEOUT = 10  # seconds to wait for the database
+UNREACHABLE = "The database can't be reached"
 OUTDATED = "The database's schema is older than this release: bring it up to date with python -m {service} migrate"
 
 
@@ -26,17 +23,24 @@ async def prepare(database: Database, epoch_watch: EpochWatch, service: str) -> 
     """
     await database.start(migrates=False)
     try:
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(TIMEOUT):
             await database.wait_until_ready()
     except TimeoutError:
-        raise Unavailable("The database can't be reached") from None
-    if await database.list_pending():
+        raise Unavailable(database.start_log.obstacle or UNREACHABLE) from None
+    if await _is_outdated(database):
         raise Conflict(OUTDATED.format(service=service))
     await epoch_watch.look()  # a command may be the first to run after a restore
 
 
-def complain(error: SettingsInvalid | AppError) -> int:
+def complain(error: SettingsInvalid | AppError) -> ExitStatus:
     """Say on standard error why a command was refused, and return its exit status."""
     sentence = say(error) if isinstance(error, Invalid) else str(error)
     sys.stderr.write(f"{sentence}\n")
-    return WRONG if isinstance(error, SettingsInvalid) else REFUSED
+    return ExitStatus.WRONG if isinstance(error, SettingsInvalid) else ExitStatus.FAILED
+
+
+async def _is_outdated(database: Database) -> bool:
+    try:
+        return bool((await database.compare_schema()).lacking)
+    except DatabaseUnreachable as error:
+        raise Unavailable(str(error)) from None

@@ -11,6 +11,7 @@ without asyncpg's reset, which would cost a round trip each time.
 import asyncio
 import contextlib
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 from typing import TypeAlias
@@ -18,11 +19,17 @@ from typing import TypeAlias
 import asyncpg
 import structlog
 from asyncpg.pool import PoolConnectionProxy
-from pogo_core.error import BadMigrationError
-from pogo_core.util import migrate, sql
 
 from shared.errors import Unavailable
+from shared.postgres.archiving import ask_archiving
+from shared.postgres.failures import LOST, LOST_SERVER, TIMEOUT, is_passing, is_replaced, name_failure
+from shared.postgres.obstacles import DatabaseUnreachable
+from shared.postgres.pool_settings import POOL_SIZE
+from shared.postgres.pooled_connections import SilentlyClosed, give_back, leave_session
+from shared.postgres.schema import MIGRATION_SETTINGS, Difference, MigrationFailed, apply_migrations, compare, take_turn
+from shared.postgres.server_clock import ServerClock
 from shared.postgres.servers import PostgresServers
+from shared.postgres.start_log import StartLog
 from shared.process.background import end_task, obey_cancellation
 from shared.timing import ACQUIRE_TIMEOUT, COMMAND_TIMEOUT, LOCK_TIMEOUT, STATEMENT_TIMEOUT
 
@@ -30,11 +37,9 @@ Connection: TypeAlias = PoolConnectionProxy
 Row: TypeAlias = asyncpg.Record
 
 CONNECT_TIMEOUT = 3.0  # seconds
-MIGRATION_TIMEOUT = 600.0  # for one command: an index of a big table takes its time, and half of one is of no use
 RETRY_PAUSE = 0.5
 START_TIMEOUT = 3.0
 WATCH_PAUSE = 2.0
-POOL_SIZE = 10
 
 _SERVER_SETTINGS = {
     # Milliseconds. If the server cuts short the wait for a synchronous standby, that ends as a commit: by then, after
@@ -43,32 +48,34 @@ _SERVER_SETTINGS = {
     "lock_timeout": f"{LOCK_TIMEOUT * 1000:.0f}",
     "idle_in_transaction_session_timeout": "10000",
 }
-# Read-only (a demoted primary), shutting down, crashed, not accepting connections yet; asyncpg turns all of them into
-# 08003 in the middle of a command. The pool's other connections are no better then.
-_LOST_SERVER = {"25006", "57P01", "57P02", "57P03", "08003"}
-# Temporary, and no bug of ours, by SQLSTATE: 08 connection lost, 40 rolled back (a deadlock), 53 out of resources,
-# 57 operator intervention (including a statement's time-out); 55P03 a lock not granted in time. 28 not authorized,
-# 3D no such database: the server is not, or not yet, what it was.
-_PASSING = ("08", "25006", "28", "3D", "40", "53", "55P03", "57")
-_NOT_THERE = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
-_MIGRATION_LOCK = 4_709_201  # any number, the same in every replica
+NOT_THERE = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 
 log = structlog.get_logger("database")
-
-
-class MigrationFailed(Exception):
-    """The schema could not be brought up to date; the text says why."""
 
 
 class Database:
     """One service's database. ``start`` before use, ``stop`` at the end."""
 
     def __init__(
-        self, url: str, migrations: Sequence[Path], service: str, server_settings: Mapping[str, str] | None = None
+        self,
+        url: str,
+        migrations: Sequence[Path],
+        service: str,
+        pool_size: int = POOL_SIZE,
+        server_settings: Mapping[str, str] | None = None,
+        setting: str = "DATABASE_URL",
     ) -> None:
-        """Take the folders of migrations, in order, none for a standby; ``server_settings`` join each session's own."""
+        """Take the folders of migrations, in order, none for a standby; ``server_settings`` join each session's own.
+
+        ``setting`` is where the URL comes from.
+        """
+        self.pool_size = pool_size
+        self.failures: Counter[str] = Counter()  # since the start, by what ``name_failure`` calls them
         self._server_settings = {**_SERVER_SETTINGS, "application_name": service, **(server_settings or {})}
         self._servers = PostgresServers(url)
+        self.start_log = StartLog(url, setting)
+        self.clock = ServerClock()
+        self.is_archiving_failing = False  # as of the last look, which is taken as often as at the clock
         self._migrations = migrations
         self._migrates = True
         self._has_announced = False  # that there are migrations to apply; once, however often that is tried
@@ -105,20 +112,23 @@ class Database:
             await asyncio.wait_for(self.wait_until_ready(), START_TIMEOUT)
 
     async def migrate(self) -> None:
-        """Bring the schema up to date, without opening the pool; raises MigrationFailed when that can't be done now."""
+        """Bring the schema up to date, without opening the pool; raises DatabaseUnreachable, MigrationFailed."""
         assert self._migrations, "a standby has what its primary has"
-        try:
+        with self.start_log.explaining((*NOT_THERE, DatabaseUnreachable)):
             await self._migrate()
-        except BadMigrationError as error:
-            raise MigrationFailed(f"{error}: {error.__cause__}") from error
-        except _NOT_THERE as error:
-            raise MigrationFailed(f"the database can't be reached: {type(error).__name__}") from error
 
-    async def list_pending(self) -> list[str]:
-        """Return the names of the migrations that the schema lacks; nothing is changed. Raises Unavailable."""
+    async def compare_schema(self) -> Difference:
+        """Return what sets the schema apart from the code, without changing anything or opening the pool.
+
+        Raises DatabaseUnreachable when that can't be seen now.
+        """
         assert self._migrations, "a standby has what its primary has"
-        async with self.connection() as connection:
-            return await _list_pending(connection, self._migrations)
+        with self.start_log.explaining((*NOT_THERE, DatabaseUnreachable)):
+            connection = await self._servers.connect(timeout=CONNECT_TIMEOUT, command_timeout=COMMAND_TIMEOUT)
+            try:
+                return await compare(connection, self._migrations)
+            finally:
+                await connection.close(timeout=CONNECT_TIMEOUT)
 
     def find_lack(self) -> str | None:
         """Return why the database can't be used, or None: a check for ``/readyz``."""
@@ -130,14 +140,22 @@ class Database:
         """Return how many connections are lent right now."""
         return self._pool.get_size() - self._pool.get_idle_size() if self._pool is not None else 0
 
+    def count_open(self) -> int:
+        """Return how many connections the pool has, lent or not."""
+        return self._pool.get_size() if self._pool is not None else 0
+
     @contextlib.asynccontextmanager
     async def connection(self) -> AsyncIterator[Connection]:
         """Lend a connection; raises Unavailable when there is none, or when it is lost meanwhile."""
-        if self._pool is None:
+        pool = self._pool
+        if pool is None:
             raise Unavailable
         try:
-            async with self._pool.acquire(timeout=ACQUIRE_TIMEOUT) as connection:
+            connection = await pool.acquire(timeout=ACQUIRE_TIMEOUT)
+            try:
                 yield connection
+            finally:
+                await give_back(pool, connection)
             self._answered_at, self._is_lost = time.monotonic(), False
         except asyncpg.PostgresError as error:
             obey_cancellation(error)
@@ -146,6 +164,7 @@ class Database:
         except (TimeoutError, OSError, asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
             obey_cancellation(error)
             # InternalClientError: what asyncpg raises for the server's farewell, read on an idle connection.
+            self.failures[TIMEOUT if isinstance(error, TimeoutError) else LOST] += 1
             log.warning("database_failed", error=type(error).__name__)
             raise Unavailable from error
 
@@ -167,9 +186,10 @@ class Database:
     async def _translate(self, error: asyncpg.PostgresError) -> None:
         """Raise Unavailable for an error that says that the server is away, busy or no longer the primary."""
         state = error.sqlstate or ""
-        if state in _LOST_SERVER and self._pool is not None:
+        if self._pool is not None and (state in LOST_SERVER or is_replaced(state, str(error))):
             await self._pool.expire_connections()
-        if state.startswith(_PASSING):
+        if is_passing(state, str(error)):
+            self.failures[name_failure(state)] += 1
             log.warning("database_failed", error=type(error).__name__)
             raise Unavailable from error
 
@@ -178,10 +198,14 @@ class Database:
         await self.wait_until_ready()
         while True:
             await asyncio.sleep(WATCH_PAUSE)
-            if time.monotonic() - self._answered_at > WATCH_PAUSE:
+            if time.monotonic() - self._answered_at > WATCH_PAUSE or self.clock.is_due:
                 try:
                     async with self.connection() as connection:
-                        await connection.execute("SELECT 1")
+                        looks_closer = self.clock.is_due
+                        await self.clock.ask(connection)
+                        if looks_closer:
+                            archiving = await ask_archiving(connection)
+                            self.is_archiving_failing = archiving is not None and archiving.is_failing
                 except Exception:  # noqa: BLE001 - whatever it is, the watch goes on
                     self._is_lost = True
 
@@ -189,28 +213,25 @@ class Database:
         while True:
             try:
                 await self._connect()
-            except BadMigrationError as error:
+            except MigrationFailed as error:
                 # Perhaps only the connection was lost: a replica must not stay without a database for that.
-                log.error("migration_failed", migration=str(error), reason=str(error.__cause__))  # noqa: TRY400 - each try
-            except _NOT_THERE as error:
-                log.warning("database_not_there_yet", error=type(error).__name__)
+                self.start_log.tell_failed_migration(error)
+            except (*NOT_THERE, DatabaseUnreachable) as error:
+                self.start_log.tell_absence(error)
             else:
-                log.info("database_connected")
+                self.start_log.note_connection()
                 return
             await asyncio.sleep(RETRY_PAUSE)
 
     async def _migrate(self) -> None:
-        connection = await self._servers.connect(timeout=CONNECT_TIMEOUT, command_timeout=MIGRATION_TIMEOUT)
+        connection = await self._servers.connect(timeout=CONNECT_TIMEOUT, **MIGRATION_SETTINGS)
         try:
-            # Replicas start together; the lock lets one migrate while the others wait. Closing releases it.
-            await connection.execute("SELECT pg_advisory_lock($1)", _MIGRATION_LOCK)
-            await sql.ensure_pogo_sync(connection)
-            pending = await _list_pending(connection, self._migrations)
-            if pending and not self._has_announced:
+            await take_turn(connection)  # closing gives it back
+            lacking = (await compare(connection, self._migrations)).lacking
+            if lacking and not self._has_announced:
                 self._has_announced = True
-                log.info("migration_begun", migrations=len(pending), last=pending[-1])
-            for folder in self._migrations:
-                await migrate.apply(connection, folder, schema_name="public")
+                log.info("migration_begun", migrations=len(lacking), last=lacking[-1])
+            await apply_migrations(connection, self._migrations)
         finally:
             await connection.close(timeout=CONNECT_TIMEOUT)
 
@@ -220,19 +241,10 @@ class Database:
         self._pool = await asyncpg.create_pool(
             connect=self._servers.connect,
             min_size=1,
-            max_size=POOL_SIZE,
+            max_size=self.pool_size,
             timeout=CONNECT_TIMEOUT,
             command_timeout=COMMAND_TIMEOUT,
-            reset=_leave_session,
+            reset=leave_session,
+            connection_class=SilentlyClosed,
             server_settings=self._server_settings,
         )
-
-
-async def _list_pending(connection: Connection | asyncpg.Connection, folders: Sequence[Path]) -> list[str]:
-    known = None if await sql.get_pogo_version(connection) is None else connection
-    found = [await sql.read_migrations(folder, known, schema_name="public") for folder in folders]
-    return [name for each in found for name in sorted(migration.id for migration in each if not migration.applied)]
-
-
-async def _leave_session(_: asyncpg.Connection) -> None:
-    """Replace asyncpg's reset; a transaction that was still open has been rolled back before."""

@@ -10,6 +10,7 @@
 """
 
 import asyncio
+import functools
 import random
 import time
 from collections import Counter
@@ -57,6 +58,9 @@ class Housekeeping:
         self._turn = asyncio.Lock()
         self._task: asyncio.Task[None] | None = None
         self._rows = metrics.register_housekeeping(chores)
+        self._done_at = dict.fromkeys(chores, time.monotonic())
+        for chore in chores:
+            metrics.watch_chore(chore, functools.partial(self._get_age, chore))
 
     def start(self) -> None:
         """Start, in the background."""
@@ -99,6 +103,9 @@ class Housekeeping:
         self._note_bite(name, bite)
         return bite.has_more
 
+    def _get_age(self, chore: str) -> float:
+        return time.monotonic() - self._done_at[chore]
+
     def _note_failure(self, name: str, error: Exception) -> None:
         self._bites[name] = max(SMALLEST_BITE, self._bites[name] // 2)
         if name not in self._failing:
@@ -111,6 +118,7 @@ class Housekeeping:
             log.info("housekeeping_resumed", chore=name)
         self._failing.discard(name)
         self._taken[name] += bite.rows
+        self._done_at[name] = time.monotonic()
         self._rows.labels(name).inc(bite.rows)
 
     def _tell(self) -> None:

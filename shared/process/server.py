@@ -6,16 +6,22 @@ import resource
 import socket
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import uvicorn
 from prometheus_client import start_http_server
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from shared.command_line.exit_statuses import ExitStatus
 from shared.fast.service_protocol import choose_protocol
 from shared.observing.logs import guard_standard_error, set_up_logs
 from shared.observing.metrics import Metrics
 from shared.process.draining import DrainingServer
+from shared.process.hang_watch import HangWatch
+from shared.process.held_port import HeldPort, HeldPortSettings
+from shared.process.loop_lag import LoopLag
+from shared.process.memory_limit import find_memory_limit
 from shared.process.unix_socket import bind_unix_socket
 from shared.settings import Settings, SettingsInvalid, SettingsType, UpstreamSettings, load_settings
 from shared.timing import GRACE, KEEP_ALIVE
@@ -29,11 +35,23 @@ NEW_OBJECTS = 5_000  # after which the youngest generation is collected
 
 
 class ServiceServer(DrainingServer):
-    """The server of a service, which may listen on a Unix socket too, and with ``::`` listens by IPv4 as well."""
+    """The server of a service, which may listen on a Unix socket too, and with ``::`` listens by IPv4 as well.
 
-    def __init__(self, config: uvicorn.Config, drain_seconds: float, unix_socket: socket.socket | None) -> None:
+    With a ``port_holder`` it also serves what connects there, and stops to accept it as soon as it is told to end.
+    """
+
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        drain_seconds: float,
+        unix_socket: socket.socket | None,
+        lag: LoopLag,
+        port_holder: Path | None = None,
+    ) -> None:
         super().__init__(config, drain_seconds)
         self._unix_socket = unix_socket
+        self._lag = lag
+        self._held_port = HeldPort(port_holder, self._accept_at) if port_holder is not None else None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start to listen."""
@@ -46,6 +64,24 @@ class ServiceServer(DrainingServer):
         if config.host == EVERYWHERE:  # of which event loops make IPv6 alone
             by_ipv4 = await loop.create_server(self._create_protocol, EVERYWHERE_BY_IPV4, config.port, backlog=backlog)
             self.servers.append(by_ipv4)
+        if self._held_port is not None:
+            self._held_port.start()
+
+    async def serve(self, sockets: list[socket.socket] | None = None) -> None:
+        """Run until told to stop, or until the event loop hangs."""
+        with HangWatch().watching():
+            await super().serve(sockets)
+
+    async def on_tick(self, counter: int) -> bool:
+        """Tell whether it is time to shut down, and leave the held port: called every tenth of a second."""
+        self._lag.note_tick()
+        if self._held_port is not None and self.is_draining:
+            await self._held_port.let_go()
+        return await super().on_tick(counter)
+
+    async def _accept_at(self, listening: socket.socket) -> asyncio.AbstractServer:
+        loop = asyncio.get_running_loop()
+        return await loop.create_server(self._create_protocol, sock=listening, backlog=self.config.backlog)
 
     def _create_protocol(self) -> asyncio.Protocol:
         return self.config.http_protocol_class(  # type: ignore[call-arg]
@@ -73,9 +109,10 @@ def serve(
     except OSError as error:
         sys.exit(_explain(service, f"METRICS_PORT {settings.metrics_port} can't be listened on: {error.strerror}"))
     config = build_config(app, settings.host, settings.port, protocol or choose_protocol())
-    server = ServiceServer(config, settings.drain_seconds, _bind_unix_socket(service, settings))
-    metrics.watch("gatepost_tasks", "Requests that are worked at", lambda: len(server.server_state.tasks))
-    metrics.watch("gatepost_connections", "Connections of clients", lambda: len(server.server_state.connections))
+    holder = settings.port_holder_socket if isinstance(settings, HeldPortSettings) else None
+    lag = LoopLag(metrics.register_loop_lag().observe)
+    server = ServiceServer(config, settings.drain_seconds, _bind_unix_socket(service, settings), lag, holder)
+    _watch_process(metrics, server)
     _spare_the_collector()
     _allow_all_files()
     server.run()
@@ -98,6 +135,15 @@ def build_config(app: ASGIApp, host: str, port: int, protocol: Protocol = HttpTo
         timeout_keep_alive=int(KEEP_ALIVE),
         timeout_graceful_shutdown=int(GRACE),
     )
+
+
+def _watch_process(metrics: Metrics, server: DrainingServer) -> None:
+    metrics.watch("gatepost_tasks", "Requests that are worked at", lambda: len(server.server_state.tasks))
+    metrics.watch("gatepost_connections", "Connections of clients", lambda: len(server.server_state.connections))
+    metrics.readiness.add({"process": lambda: "ending" if server.is_draining else None}, {})
+    limit = find_memory_limit()
+    if limit is not None:
+        metrics.watch("gatepost_memory_limit_bytes", "The memory that the process may use", lambda: limit)
 
 
 def _bind_unix_socket(service: str, settings: Settings) -> socket.socket | None:
@@ -125,4 +171,4 @@ def _allow_all_files() -> None:
 
 def _explain(service: str, reason: object) -> int:
     print(f"{service} does not start: {reason}", file=sys.stderr)  # noqa: T201 - before logs are of use
-    return 2
+    return ExitStatus.WRONG

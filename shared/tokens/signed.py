@@ -1,6 +1,6 @@
 """Signed tokens: the access token of a user and the service token between services (RFC 7515, 7519, 9068).
 
-Pure: keys and the time come in, values go out. Only this module signs or verifies, with the keys of ``keys``.
+Pure: keys and the time come in, values go out. Signed and verified is in ``token_kinds``, with the keys of ``keys``.
 
 A token is a JWS in compact form, HS256, ES256 or RS256, header ``{"alg", "kid", "typ"}``. The laws:
 
@@ -16,12 +16,8 @@ Never log a token; the reason for a refusal is enough.
 """
 
 import contextlib
-import json
-import re
 import secrets
-from collections.abc import Mapping, Sequence
-
-from jose import jws
+from collections.abc import Callable, Mapping, Sequence
 
 from shared.fast.memory import Memory
 from shared.tokens.claims import (
@@ -35,9 +31,8 @@ from shared.tokens.claims import (
     check_registered,
     read_user,
 )
-from shared.tokens.compact_form import decode_segment, is_canonical, read_object
-from shared.tokens.keys import ALGORITHMS, KeyRing, Keys, VerifyingKey, key_id
-from shared.tokens.token_headers import read_header, write_header
+from shared.tokens.keys import KeyRing, Keys, key_id
+from shared.tokens.token_kinds import TokenKind
 
 # What users of this module need, the names of claims.py and keys.py included.
 __all__ = ["MAX_ID", "AccessTokens", "Claims", "KeyRing", "Refusal", "ServiceTokens", "TokenRefused", "key_id"]
@@ -48,12 +43,11 @@ ACCESS_AUDIENCE = "gatepost"
 CLIENT_ID = "gatepost"  # RFC 9068, section 2.2: who asked for the token, which is our own sign-in
 SERVICE_TOKEN_TTL = 60  # seconds
 
-MAX_TOKEN_LENGTH = 4096
 MAX_REMEMBERED = 4096  # tokens with a valid signature
 MAX_REFUSED = 256  # other tokens; a client that sends one sends it again
 LONGEST_REFUSED = 1024  # characters of a refused token that is remembered
 
-_COMPACT = re.compile(r"([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)")
+NoteCall = Callable[[str, int], None]
 
 
 class AccessTokens:
@@ -71,7 +65,7 @@ class AccessTokens:
     ) -> None:
         self._keys = keys
         self._version = keys.version
-        self._kind = _Kind(keys, ACCESS_TYPE)
+        self._kind = TokenKind(keys, ACCESS_TYPE)
         self._issuer = issuer
         self._audience = audience
         self._audiences = [audience, *others] if others else audience
@@ -160,12 +154,16 @@ class ServiceTokens:
     """Signs and verifies the short-lived tokens by which one service calls another, with the keys of each caller.
 
     A caller knows its own keys alone, a callee those of all: the key that signed a token says who calls. By ``shared``
-    nobody is let in; only a stranger that signs by it is told from whoever makes up a token.
+    nobody is let in; only a stranger that signs by it is told from whoever makes up a token. ``note_call`` is told who
+    calls, and how many seconds ahead of ours the caller's clock is by the token, be that refused for it or not.
     """
 
-    def __init__(self, keys: Mapping[str, KeyRing], shared: KeyRing | None = None) -> None:
-        self._kinds = {caller: _Kind(ring, SERVICE_TYPE) for caller, ring in keys.items()}
-        self._all = [*self._kinds.values(), *([_Kind(shared, SERVICE_TYPE)] if shared is not None else [])]
+    def __init__(
+        self, keys: Mapping[str, KeyRing], shared: KeyRing | None = None, note_call: NoteCall | None = None
+    ) -> None:
+        self._note_call = note_call
+        self._kinds = {caller: TokenKind(ring, SERVICE_TYPE) for caller, ring in keys.items()}
+        self._all = [*self._kinds.values(), *([TokenKind(shared, SERVICE_TYPE)] if shared is not None else [])]
 
     def sign(self, *, caller: str, callee: str, now: int) -> str:
         """Return a token that lets ``caller`` call ``callee`` for the next minute."""
@@ -181,7 +179,10 @@ class ServiceTokens:
         refusals = []
         for caller, kind in self._kinds.items():
             try:
-                check_caller(kind.verify(token), caller, callee, SERVICE_TOKEN_TTL).check(now)
+                term = check_caller(kind.verify(token), caller, callee, SERVICE_TOKEN_TTL)
+                if self._note_call is not None:
+                    self._note_call(caller, term.counts_from - now)
+                term.check(now)
             except TokenRefused as error:
                 refusals.append(error.refusal)
             except Exception as error:
@@ -198,53 +199,3 @@ class ServiceTokens:
                 named = kind.verify(token).get("sub")
                 return CallerUnknown(named) if isinstance(named, str) and named not in self._kinds else None
         return None
-
-
-class _Kind:
-    """One kind of token: its keys, and the ``typ`` of its header."""
-
-    def __init__(self, keys: Keys, token_type: str) -> None:
-        self._keys = keys
-        self._type = token_type
-        self._own_headers: dict[str, VerifyingKey] = {}  # by our spelling of them: at most one for each key
-
-    def forget(self) -> None:
-        """Forget which header names which key."""
-        self._own_headers.clear()
-
-    def sign(self, claims: dict[str, object]) -> str:
-        key = self._keys.signing_key
-        if key is None:
-            raise RuntimeError("nothing is signed here: there are only public keys")
-        payload = json.dumps(claims, separators=(",", ":"), ensure_ascii=False).encode()
-        headers = {"typ": self._type, "kid": key.kid}
-        return str(jws.sign(payload, key.key, headers=headers, algorithm=key.algorithm))
-
-    def verify(self, token: str) -> dict[str, object]:
-        """Return the claims of a token whose form, header and signature are valid. The claims are not checked."""
-        match = _COMPACT.fullmatch(token) if len(token) <= MAX_TOKEN_LENGTH else None
-        if match is None:
-            raise TokenRefused(Refusal.MALFORMED)
-        header, payload, signature = match.groups()
-        if not (is_canonical(header) and is_canonical(payload) and is_canonical(signature)):
-            raise TokenRefused(Refusal.MALFORMED)
-        key = self._own_headers.get(header) or self._get_key(header)
-        if not key.verify(token[: match.end(2)].encode(), decode_segment(signature)):
-            raise TokenRefused(Refusal.SIGNATURE)
-        return read_object(decode_segment(payload))
-
-    def _get_key(self, segment: str) -> VerifyingKey:
-        """Return the key that a header names; remember it where the header is spelled as we would."""
-        header = read_header(segment)
-        algorithm, kid = header.get("alg"), header.get("kid")
-        # Before the look-up: for no algorithm that is not ours a key is missed, and perhaps fetched.
-        if header != {"alg": algorithm, "typ": self._type, "kid": kid} or algorithm not in ALGORITHMS:
-            raise TokenRefused(Refusal.HEADER)
-        key = self._keys.find_key(kid)
-        if key is None:
-            raise TokenRefused(Refusal.UNKNOWN_KEY, is_lasting=not self._keys.may_be_published(kid))
-        if algorithm != key.algorithm:
-            raise TokenRefused(Refusal.HEADER)
-        if segment == write_header(key, self._type):
-            self._own_headers[segment] = key
-        return key

@@ -121,6 +121,22 @@ async def update_unknown_authors(connection: Connection, reading: dt.datetime, l
     return int(done.removeprefix("UPDATE "))
 
 
+async def delete_long_deleted_authors(connection: Connection, kept_for: dt.timedelta, limit: int) -> int:
+    """Forget some users altogether who were deleted so long ago, and of whom nothing is left; return how many."""
+    rows = await connection.fetch(
+        """
+        DELETE FROM authors WHERE id = ANY(ARRAY(
+            SELECT id FROM authors
+            WHERE name IS NULL AND deleted_at < now() - $1::interval AND id NOT IN (SELECT author_id FROM removals)
+            ORDER BY deleted_at LIMIT $2 FOR UPDATE SKIP LOCKED
+        )) RETURNING 1
+        """,
+        kept_for,
+        limit,
+    )
+    return len(rows)
+
+
 async def count_returned_authors(connection: Connection) -> int:
     """Return the number of users who were deleted, and are back since a backup was restored."""
     number: int = await connection.fetchval(

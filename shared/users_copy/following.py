@@ -12,7 +12,7 @@
    (``shared/auth_events/event_pages.py``).
 6. When the auth service's database was restored, the feed is read from the beginning. The names and addresses of users
    whom it no longer names are forgotten; what they wrote stays without an author, for nobody else gets the id. Deleted
-   users who came back are counted, and logged.
+   users who came back are counted, and logged. The same where the feed has forgotten deletions that were not read yet.
 """
 
 import datetime as dt
@@ -69,6 +69,10 @@ class UserChangeConsumer:
     async def take(self, page: object, asked: Position) -> None:
         """Apply the changes on a page, unless another replica did so or went back to the beginning."""
         told = ChangePage.model_validate(page)
+        if asked.after < told.purged and not asked.is_anew:
+            log.warning("feed_was_purged", feed=FEED, after=asked.after, purged=told.purged)
+            await self.start_anew(page, asked)
+            return
         changes, last = self._read_changes(told)
         if last > asked.after or told.epoch not in {None, asked.epoch}:
             await self._store(changes, last, told.epoch, asked)

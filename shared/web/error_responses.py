@@ -51,9 +51,11 @@ def note_refusal_in(record: RequestRecord, error: AppError) -> None:
     """Put the error with which a request was refused into its log record.
 
     So does its sentence, unless it is that of its kind, without the values in it: the client may have written them.
+    What is for the log alone stands in its place.
     """
     record.refusal = _name(type(error).__name__)
-    record.reason = None if error.message == error.sentence else getattr(error.message, "pattern", error.message)
+    sentence = None if error.message == error.sentence else getattr(error.message, "pattern", error.message)
+    record.reason = error.logged or sentence
 
 
 def wants_page(scope: Scope) -> bool:

@@ -6,6 +6,7 @@ from typing import Literal, TypeAlias
 from pydantic import field_validator
 
 from shared.settings import Settings
+from shared.tokens.secret_files import naming
 from shared.web.branding import Branding, load_branding
 from shared.web.lacking import NOTHING, OurPage
 
@@ -26,7 +27,8 @@ class PageSettings(Settings):
     @classmethod
     def _check_branding(cls, folder: Path | None) -> Path | None:
         """Refuse to start with a folder that can't be used."""
-        load_branding(folder)
+        with naming(folder):
+            load_branding(folder)
         return folder
 
     def load_branding(self) -> Branding:

@@ -21,10 +21,12 @@ import structlog
 from starlette.requests import Request
 
 from shared.errors import REALM, Unauthorized, Unavailable
+from shared.observing.clocks import Clocks
 from shared.observing.request_context import find_current_record, write_trace
 from shared.timing import CALL_TIMEOUT
 from shared.tokens.claims import CallerUnknown, TokenRefused
 from shared.tokens.signed import ServiceTokens
+from shared.web.clock_header import CLOCK_HEADER, note_clock
 
 UNIX = "unix:"
 """The prefix of an address that is the path of a Unix socket."""
@@ -48,13 +50,19 @@ class AnswerTooLong(Exception):
 
 
 class ServiceClient:
-    """Calls one other service (``callee``) at ``address``, a URL or ``unix:/path``, on behalf of ``caller``."""
+    """Calls one other service (``callee``) at ``address``, a URL or ``unix:/path``, on behalf of ``caller``.
 
-    def __init__(self, address: str, *, caller: str, callee: str, tokens: ServiceTokens) -> None:
+    ``clocks`` are told what time it is there.
+    """
+
+    def __init__(
+        self, address: str, *, caller: str, callee: str, tokens: ServiceTokens, clocks: Clocks | None = None
+    ) -> None:
         self._client = _create_client(address, callee)
         self._caller = caller
         self._callee = callee
         self._tokens = tokens
+        self._clocks = clocks
         self._failures: dict[str, Counter[tuple[int | None, str]]] = {}  # since the last success, by path
 
     async def get_json(
@@ -96,10 +104,13 @@ class ServiceClient:
     async def _send(self, path: str, request: httpx2.Request, seconds: float, longest: int, *, is_told: bool) -> bytes:
         request.headers.update({"Accept-Encoding": "identity", **_context()})
         status: int | None = None
+        asked_at = time.time()
         try:
             async with asyncio.timeout(seconds):
                 response = await self._client.send(request, stream=True, follow_redirects=False)
                 status = response.status_code
+                if self._clocks is not None:
+                    note_clock(self._clocks, self._callee, response.headers.get(CLOCK_HEADER), asked_at, time.time())
                 return await _read_body(response, longest)
         except (httpx2.HTTPError, BadStatus, AnswerTooLong, ValueError, TimeoutError) as error:
             raise self._fail(path, status, error, is_told=is_told) from error

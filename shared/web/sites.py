@@ -82,7 +82,7 @@ def name_of(host: str) -> str:
 def read_host(text: str) -> str:
     """Return a value of Host, with or without a port (RFC 9110, section 7.2); ValueError for anything else."""
     if not _HOST.fullmatch(text):
-        raise ValueError(f"{text!r} is not a host in lower case, such as app.example.com or localhost:3000")
+        raise ValueError("must be hosts in lower case, such as app.example.com or localhost:3000")
     return text
 
 

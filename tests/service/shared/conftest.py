@@ -9,6 +9,7 @@ import asyncpg
 import pytest
 
 from shared.postgres.database import Database
+from shared.postgres.pool_settings import POOL_SIZE
 from tests.support.own_postgres import own_postgres
 
 MIGRATION = """-- {name}
@@ -74,8 +75,8 @@ async def build(migrations: Path, write_migration: WriteMigration, url: str) -> 
     del write_migration
     built: list[Database] = []
 
-    def build_one(at: str = url) -> Database:
-        built.append(Database(at, [migrations], "some_service"))
+    def build_one(at: str = url, pool_size: int = POOL_SIZE) -> Database:
+        built.append(Database(at, [migrations], "some_service", pool_size=pool_size))
         return built[-1]
 
     yield build_one

@@ -88,6 +88,7 @@ async def test_statement_timeout(monkeypatch: pytest.MonkeyPatch, build: Build) 
     assert lines_of(logs, "database") == [
         {"event": "database_failed", "error": "QueryCanceledError", "log_level": "warning"}
     ]
+    assert db.failures == {"statement_timeout": 1}
     assert await count_notes(db) == 0
 
 
@@ -136,16 +137,17 @@ async def test_deadlock(db: Database) -> None:
 
 async def test_no_connection_left(monkeypatch: pytest.MonkeyPatch, build: Build) -> None:
     """When all connections are lent for too long the next request is Unavailable; later ones get a connection."""
-    monkeypatch.setattr(database, "POOL_SIZE", 1)
     monkeypatch.setattr(database, "ACQUIRE_TIMEOUT", 0.1)
-    db = build()
+    db = build(pool_size=1)
     await db.start()
     await db.wait_until_ready()
 
     async with db.connection():
+        assert (db.count_borrowed(), db.count_open(), db.pool_size) == (1, 1, 1)
         with pytest.raises(Unavailable):
             await count_notes(db)
     assert await count_notes(db) == 0
+    assert db.failures == {"timeout": 1}
 
 
 async def test_connection_cut_by_the_server(db: Database) -> None:
@@ -184,6 +186,43 @@ async def test_connection_cut_in_a_transaction(db: Database) -> None:
             db, "INSERT INTO notes VALUES (1, 'a')", "SELECT pg_terminate_backend(pg_backend_pid())"
         )
     assert await count_notes(db) == 0
+
+
+async def test_what_a_statement_uses_is_replaced_meanwhile(db: Database, url: str) -> None:
+    """A restore replaces tables and functions under a statement that waits for it: Unavailable, to be sent again.
+
+    No connection on which it was prepared before is used any more: some go on to look for what is gone.
+    """
+    operator, waiting = await asyncio.gather(asyncpg.connect(url), asyncpg.connect(url))
+    body = "RETURNS bigint LANGUAGE plpgsql AS $$ BEGIN RETURN count(*) FROM notes; END $$"
+    for name in ("first", "second"):
+        await operator.execute(f"CREATE FUNCTION {name}() {body}")
+    statement = "SELECT first(), second()"
+
+    async def list_connections() -> set[int]:
+        async with db.connection() as one, db.connection() as other:
+            return {await each.fetchval("SELECT pg_backend_pid()") for each in (one, other)}
+
+    before = await list_connections()
+    restoring = operator.transaction()
+    await restoring.start()
+    await operator.execute("LOCK TABLE notes")
+    await operator.execute("DROP FUNCTION second()")
+
+    async def ask() -> None:
+        async with db.connection() as connection:
+            await connection.fetchrow(statement)
+
+    asking = asyncio.create_task(ask())
+    held = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE 'SELECT first%'"
+    await wait_until(partial(waiting.fetchval, held), lambda count: count == 1)
+    await operator.execute(f"CREATE FUNCTION second() {body}")
+    await restoring.commit()
+    with pytest.raises(Unavailable):
+        await asking
+    await ask()
+    assert not before & await list_connections()
+    await asyncio.gather(operator.close(), waiting.close())
 
 
 async def test_a_cancellation_is_never_lost(db: Database) -> None:

@@ -9,7 +9,7 @@ from structlog.testing import capture_logs
 
 from shared.errors import Unavailable
 from shared.observing.logs import set_up_logs
-from shared.postgres import database
+from shared.postgres import database, start_log
 from stack.postgres import running_postgres
 from tests.service.shared.conftest import Build, WriteMigration
 from tests.support.log_lines import lines_of
@@ -77,8 +77,9 @@ async def test_migration_that_fails(build: Build, write_migration: WriteMigratio
     assert db.find_lack() == "not connected"
     (begun, *failed) = lines_of(logs, "migration", "database")
     assert begun["event"] == "migration_begun"
-    assert {line["event"] for line in failed} == {"migration_failed"}
+    assert [line["event"] for line in failed] == ["migration_failed"]
     assert failed[0]["migration"] == "Failed to apply 0002-first"
+    assert failed[0]["error"].startswith("the migration 0002-first fails: ")
     assert "nothing" in failed[0]["reason"]
     write_migration("0002-first", "INSERT INTO notes VALUES (2, 'b');", depends="0001-notes")
     await db.wait_until_ready()
@@ -153,17 +154,44 @@ async def test_start_does_not_wait_for_long(build: Build) -> None:
     assert db.find_lack() == "not connected"
 
 
-@pytest.mark.parametrize("bad", ["postgresql://posts:wrong@/posts", "postgresql://127.0.0.1:1/posts", "nonsense://"])
-async def test_server_that_is_not_there(build: Build, url: str, bad: str) -> None:
-    """With a wrong address or password a service keeps trying, and says so without revealing either."""
-    db = build(f"{bad}?{url.partition('?')[2]}" if bad.endswith("@/posts") else bad)
+@pytest.mark.parametrize(
+    ("bad", "said"),
+    [
+        ("postgresql://posts:wrong@/posts", "refuses the password of the role posts"),
+        ("postgresql://nobody:wrong@/posts", "does not let the role nobody in: no pg_hba.conf entry"),
+        ("postgresql://127.0.0.1:1/posts", "nothing listens at 127.0.0.1:1"),
+        ("postgresql://no-such-host.invalid/posts", "can't be looked up"),
+    ],
+)
+async def test_server_that_is_not_there(build: Build, url: str, bad: str, said: str) -> None:
+    """With a wrong address or password a service keeps trying, and says once what is wrong, and never the password."""
+    db = build(f"{bad}?{url.partition('?')[2]}" if "@/" in bad else bad)
     with capture_logs() as logs:
         await db.start()
-        await asyncio.sleep(0.2)
+        await asyncio.sleep(0.3)
         await db.stop()
 
     assert db.find_lack() == "not connected"
-    said = lines_of(logs, "migration", "database")
-    assert len(said) > 1
-    assert all(set(line) == {"event", "error", "log_level"} for line in said)
-    assert {line["event"] for line in said} == {"database_not_there_yet"}
+    (line,) = lines_of(logs, "migration", "database")
+    assert (line["event"], line["log_level"], set(line)) == (
+        "database_not_there_yet",
+        "warning",
+        {"event", "error", "log_level"},
+    )
+    assert line["error"].startswith("DATABASE_URL: ")
+    assert said in line["error"]
+    assert "wrong" not in line["error"]
+    assert line["error"] == db.start_log.obstacle
+
+
+async def test_what_lasts_is_told_again(build: Build, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A fault that stays is told again after half a minute, and nothing is told of once the server is there."""
+    monkeypatch.setattr(start_log, "AGAIN_AFTER", 0.1)
+    db = build("postgresql://127.0.0.1:1/posts")
+    with capture_logs() as logs:
+        await db.start()
+        await asyncio.sleep(0.5)
+        await db.stop()
+    told = lines_of(logs, "database")
+    assert 2 <= len(told) <= 6
+    assert {line["event"] for line in told} == {"database_not_there_yet"}

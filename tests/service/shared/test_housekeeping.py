@@ -81,9 +81,8 @@ async def test_it_takes_no_connection_of_the_pool(
     monkeypatch: pytest.MonkeyPatch, build: Build, hire: Hire, other: asyncpg.Connection
 ) -> None:
     """While requests hold all connections of the pool housekeeping goes on, and so do they while it works."""
-    monkeypatch.setattr(database, "POOL_SIZE", 1)
     monkeypatch.setattr(database, "ACQUIRE_TIMEOUT", 0.1)
-    db = build()
+    db = build(pool_size=1)
     await db.start()
     await db.wait_until_ready()
     async with db.connection():
@@ -216,3 +215,31 @@ async def test_the_log_tells_of_much_only(db: Database, hire: Hire, other: async
         await other.execute("INSERT INTO notes VALUES (1, ''), (2, '')")
         await housekeeping.finish()
     assert told(logs) == [("info", "housekeeping_done", MANY), ("debug", "housekeeping_done", 2)]
+
+
+async def test_the_age_of_a_chore_shows(db: Database, other: asyncpg.Connection) -> None:
+    """A chore that fails grows older, and one that was done, though there was nothing to do, is new again."""
+    del other
+    fails = True
+
+    async def fail_first(connection: Connection, limit: int) -> int:
+        if fails:
+            raise RuntimeError
+        return await delete_notes(connection, limit)
+
+    metrics = Metrics()
+    housekeeping = Housekeeping(db, {"notes": until_few(fail_first)}, metrics)
+
+    def read_age() -> float:
+        age = metrics.registry.get_sample_value("gatepost_housekeeping_age_seconds", {"chore": "notes"})
+        assert age is not None
+        return age
+
+    await housekeeping.take_bites()
+    await asyncio.sleep(0.05)
+    failed = read_age()
+    fails = False
+    await housekeeping.take_bites()
+    assert failed >= 0.05
+    assert read_age() < failed
+    await housekeeping.stop()

@@ -58,7 +58,10 @@ async def test_a_blocked_pipe_blocks_nothing() -> None:
         lines = await reading
     said = [json.loads(line) for line in lines if "log_lines_lost" in line]
     assert [line["lines"] for line in said] == [lost]
-    assert events(lines).count("request_finished") + lost == sent + 3
+    # The gateway finds no auth service, and says so once after a while: its line may be one of the lost.
+    named = events(lines)
+    others = named.count("request_finished") + lost - (sent + 3)
+    assert others == 0 or (others == 1 and "feed_cut" not in named)
     assert sum(len(line) for line in lines) > CAPACITY / 2  # as much as there was room for was kept
 
 

@@ -18,7 +18,7 @@ def load(environment: pytest.MonkeyPatch, **given: str) -> NextAuthSettings:
     """Return the settings of an environment with nothing else of ours."""
     for name in SETTING_NAMES:
         environment.delenv(name, raising=False)
-    for name, value in {"PORT": "1", "METRICS_PORT": "2", **given}.items():
+    for name, value in {"NEXTAUTH_URL": "https://example.com", "PORT": "1", "METRICS_PORT": "2", **given}.items():
         environment.setenv(name, value)
     return load_settings(NextAuthSettings)
 
@@ -77,7 +77,7 @@ def test_their_names_may_be_files(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
         ({}, "NEXTAUTH_SECRET: is missing"),
         ({"AUTH_SECRET_1": FIRST}, "NEXTAUTH_SECRET: is missing"),
         ({"AUTH_SECRET": THEIRS, "NEXTAUTH_SECRET": OURS}, "AUTH_SECRET and NEXTAUTH_SECRET are both set and differ"),
-        ({"AUTH_SECRET": "short"}, "NEXTAUTH_SECRET must be at least 32 bytes"),
+        ({"AUTH_SECRET": "short"}, "NEXTAUTH_SECRET: must be at least 32 bytes"),
         ({"AUTH_SECRET": THEIRS, "AUTH_SECRET_1": SAMPLE}, "is a published sample"),
         ({"AUTH_SECRET": THEIRS, "AUTH_SECRET_4": FIRST}, "unknown setting AUTH_SECRET_4"),
     ],

@@ -44,7 +44,7 @@ def test_without_any_key_it_is_not_ready() -> None:
     settings, database = posts_settings(NOWHERE, secret_key=None), Database(NOWHERE, [], "some_service")
     server = ResourceServer.build("some_service", settings, Metrics(), database, {})
     assert server.checks["keys"]() == "no key yet"
-    server.keys.replace(published_of(signer_of("ES256")))
+    server.following.keys.replace(published_of(signer_of("ES256")))
     assert server.checks["keys"]() is None
     by_secret = posts_settings(NOWHERE, secret_key=SECRET)
     assert ResourceServer.build("some_service", by_secret, Metrics(), database, {}).checks["keys"]() is None

@@ -24,7 +24,9 @@ from tests.support.signers import make_ec_key, write_private, write_public
 
 KEY = "a-key-of-our-own-0123456789abcdefgh-01"
 OTHER_KEY = "a-key-of-our-own-0123456789abcdefgh-02"
-LEAST = {"SECRET_KEY": KEY, "NEXTAUTH_SECRET": OTHER_KEY, "PORT": "8001", "METRICS_PORT": "8101"}
+PUBLIC_URL = "https://example.com"
+SECRETS = {"SECRET_KEY": KEY, "NEXTAUTH_SECRET": OTHER_KEY}
+LEAST = {**SECRETS, "NEXTAUTH_URL": PUBLIC_URL, "PORT": "8001", "METRICS_PORT": "8101"}
 
 
 class ServiceSettings(Settings):
@@ -58,24 +60,36 @@ def refusal(environment: pytest.MonkeyPatch, **changes: str | None) -> str:
     with pytest.raises(SettingsInvalid) as refused:
         load(environment, **changes)
     line = str(refused.value)
-    secrets = [value for name, value in {**LEAST, **changes}.items() if "SECRET" in name and value]
+    secrets = [value for name, value in {**LEAST, **changes}.items() if "SECRET" in name and value and "/" not in value]
     assert not any(secret in line for secret in secrets if len(secret) > 3)
     assert "\n" not in line
     return line
+
+
+@pytest.mark.parametrize("service", [each for each in SERVICES if each.database], ids=lambda service: service.name)
+def test_deletions_are_remembered_for_longer_than_backups_are_kept(
+    environment: pytest.MonkeyPatch, service: Service
+) -> None:
+    """A deletion that is forgotten before the backups of a month is undone by the restore of one: refused."""
+    for days, is_refused in (("34", True), ("35", False)):
+        environment.setenv("DELETION_RETENTION_DAYS", days)
+        with pytest.raises(SettingsInvalid) as refused:  # for other settings that are missing here
+            load_settings(service.settings)
+        assert ("DELETION_RETENTION_DAYS: " in str(refused.value)) is is_refused
 
 
 def test_least_of_settings(environment: pytest.MonkeyPatch) -> None:
     """The defaults are production, on this machine alone, with the tutorial's hour."""
     settings = load(environment)
 
-    assert (settings.environment, settings.nextauth_url) == ("production", "http://localhost:3000")
+    assert (settings.environment, settings.nextauth_url) == ("production", PUBLIC_URL)
     assert (settings.host, settings.port, settings.metrics_port) == ("127.0.0.1", 8001, 8101)
     assert (settings.access_token_ttl, settings.secret_key_previous) == (3600, ())
     assert settings.shared_key == KEY
     assert KEY not in repr(settings)
 
 
-@pytest.mark.parametrize("name", sorted(LEAST.keys() - {"SECRET_KEY"}))
+@pytest.mark.parametrize("name", sorted(LEAST.keys() - {"SECRET_KEY", "NEXTAUTH_URL"}))
 @pytest.mark.parametrize("value", [None, ""])
 def test_missing_setting(environment: pytest.MonkeyPatch, name: str, value: str | None) -> None:
     """A required setting that is missing or empty is named."""
@@ -84,7 +98,8 @@ def test_missing_setting(environment: pytest.MonkeyPatch, name: str, value: str 
 
 def test_empty_setting_is_none(environment: pytest.MonkeyPatch) -> None:
     """An empty variable counts as not set."""
-    assert load(environment, NEXTAUTH_URL="", SECRET_KEY_PREVIOUS="").nextauth_url == "http://localhost:3000"
+    settings = load(environment, ENVIRONMENT="development", NEXTAUTH_URL="", SECRET_KEY_PREVIOUS="")
+    assert settings.nextauth_url == "http://localhost:3000"
 
 
 @pytest.mark.parametrize(
@@ -121,7 +136,7 @@ def test_table_that_can_not_be_read(environment: pytest.MonkeyPatch) -> None:
 )
 def test_unknown_name(environment: pytest.MonkeyPatch, name: str) -> None:
     """An unknown variable that looks like a setting stops the start: a typo must not switch off a check."""
-    assert refusal(environment, **{name: "x"}) == f"unknown setting {name}"
+    assert refusal(environment, **{name: "x"}).startswith(f"unknown setting {name}")
 
 
 @pytest.mark.parametrize("name", ["SESSION_MAX", "SIGN_IN_FAILURES_PER_IP", "AUDIT_DAYS", "RENAMES_PER_DAY"])
@@ -130,7 +145,7 @@ def test_unknown_name_of_one_service(environment: pytest.MonkeyPatch, name: str)
     environment.setenv(name, "x")
     with pytest.raises(SettingsInvalid) as refused:
         load_settings(AuthSettings)
-    assert str(refused.value) == f"unknown setting {name}"
+    assert str(refused.value).startswith(f"unknown setting {name}; ")
 
 
 @pytest.mark.parametrize("service", SERVICES, ids=lambda service: service.name)
@@ -187,6 +202,20 @@ def test_no_public_url(environment: pytest.MonkeyPatch, value: str) -> None:
     assert line == "NEXTAUTH_URL: must be an http or https URL without a path, such as https://example.com"
 
 
+@pytest.mark.parametrize("value", [None, ""])
+def test_forgotten_public_url(environment: pytest.MonkeyPatch, value: str | None) -> None:
+    """Production needs the public URL: with that of a developer's machine, every request would be answered with 400."""
+    line = refusal(environment, NEXTAUTH_URL=value)
+    assert line == "NEXTAUTH_URL: is missing; production needs the URL that browsers open, such as https://example.com"
+
+
+def test_public_url_of_development(environment: pytest.MonkeyPatch) -> None:
+    """In development it is this machine's, unless it is set."""
+    environment.setenv("ENVIRONMENT", "development")
+    assert load(environment, NEXTAUTH_URL=None).nextauth_url == "http://localhost:3000"
+    assert load(environment, NEXTAUTH_URL=PUBLIC_URL).nextauth_url == PUBLIC_URL
+
+
 @given(st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), min_size=1))
 def test_any_public_url_is_read_or_refused(value: str) -> None:
     """Any text is read as an origin without user, path or query, or refused."""
@@ -230,14 +259,37 @@ def test_weak_secret_in_production(environment: pytest.MonkeyPatch, name: str, v
 def test_equal_secrets_in_production(environment: pytest.MonkeyPatch, name: str) -> None:
     """Production refuses secrets that are equal to one another."""
     line = refusal(environment, **{name: KEY})
-    assert line.endswith("must all be different")
-    assert name in line
+    said = "is the same secret as SECRET_KEY; in production they must all be different"
+    assert line == f"{name}: {said}"
+    assert refusal(environment, **{name: f"{OTHER_KEY}!,{OTHER_KEY}!"} if name in PREVIOUS else {name: KEY})
+
+
+def test_all_weak_secrets_are_named(environment: pytest.MonkeyPatch) -> None:
+    """What is short, published, equal, missing or misspelt is told at once, and not one by one at each start."""
+    line = refusal(
+        environment,
+        SECRET_KEY="x" * 31,
+        NEXTAUTH_SECRET=SAMPLE_SECRETS["NEXTAUTH_SECRET"],
+        SECRET_KEY_PREVIOUS=f"{KEY},{OTHER_KEY}",
+        NEXTAUTH_SECRET_PREVIOUS=OTHER_KEY,
+        NEXTAUTH_URL="http://example.com",
+        NEXTAUTH_URI="x",
+    )
+    assert line.split("; ") == [
+        "unknown setting NEXTAUTH_URI",
+        "NEXTAUTH_URL: must be https in production",
+        "SECRET_KEY: must be at least 32 bytes in production",
+        "NEXTAUTH_SECRET: is a published sample",
+        "make your own for production",
+        "NEXTAUTH_SECRET_PREVIOUS: is the same secret as SECRET_KEY_PREVIOUS[1]",
+        "in production they must all be different",
+    ]
 
 
 @pytest.mark.parametrize("url", ["http://example.com", "http://10.0.0.1:3000", "http://localhost.example.com"])
 def test_http_in_production(environment: pytest.MonkeyPatch, url: str) -> None:
     """Production refuses plain http except on this machine; development accepts it."""
-    assert refusal(environment, NEXTAUTH_URL=url) == "NEXTAUTH_URL must be https in production"
+    assert refusal(environment, NEXTAUTH_URL=url) == "NEXTAUTH_URL: must be https in production"
     assert load(environment, NEXTAUTH_URL=url, ENVIRONMENT="development").nextauth_url == url
 
 
@@ -276,15 +328,27 @@ def test_secret_in_a_file(environment: pytest.MonkeyPatch, tmp_path: Path) -> No
 
 @pytest.mark.parametrize(
     ("content", "said"),
-    [(None, "a file that can't be read"), (b"\xff", "a file that can't be read"), (b" \n", "an empty file")],
+    [
+        (None, "which can't be read: No such file or directory"),
+        (b"\xff", "which is not text"),
+        (b" \n", "which is empty"),
+    ],
 )
 def test_bad_secret_file(environment: pytest.MonkeyPatch, tmp_path: Path, content: bytes | None, said: str) -> None:
-    """A file that is missing, empty or not text stops the start."""
+    """A file that is missing, empty or not text stops the start, and the line says which."""
     file = tmp_path / "key"
     if content is not None:
         file.write_bytes(content)
 
-    assert refusal(environment, SECRET_KEY=None, SECRET_KEY_FILE=str(file)) == f"SECRET_KEY_FILE names {said}"
+    assert refusal(environment, SECRET_KEY=None, SECRET_KEY_FILE=str(file)) == f"SECRET_KEY_FILE names {file}, {said}"
+    line = refusal(environment, NEXTAUTH_SECRET=None, NEXTAUTH_SECRET_FILE=str(tmp_path))
+    assert line.endswith(f"; NEXTAUTH_SECRET_FILE names {tmp_path}, which can't be read: Is a directory")
+
+
+def test_secret_in_the_place_of_its_file(environment: pytest.MonkeyPatch) -> None:
+    """A secret that was set as if it were the name of a file is not shown."""
+    line = refusal(environment, SECRET_KEY=None, SECRET_KEY_FILE=f"{KEY}!")
+    assert line == "SECRET_KEY_FILE names a file that can't be read: No such file or directory"
 
 
 def test_secret_given_twice(environment: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ def load(environment: pytest.MonkeyPatch, **given: str) -> VerifierSettings:
     """Return the settings of an environment with nothing else of ours."""
     for name in SETTING_NAMES:
         environment.delenv(name, raising=False)
-    for name, value in {"PORT": "1", "METRICS_PORT": "2", **given}.items():
+    for name, value in {"NEXTAUTH_URL": "https://example.com", "PORT": "1", "METRICS_PORT": "2", **given}.items():
         environment.setenv(name, value)
     return load_settings(VerifierSettings)
 

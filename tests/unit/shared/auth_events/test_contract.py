@@ -13,7 +13,12 @@ SID = str(uuid.UUID(int=9))
 ADA = {"id": 1, "name": "Ada", "email": "ada@example.com"}
 
 ANSWERS: dict[type[BaseModel], dict[str, object]] = {
-    contract.ChangePage: {"changes": [{"id": 3, "kind": "created", "user": ADA}], "last": 3, "epoch": EPOCH},
+    contract.ChangePage: {
+        "changes": [{"id": 3, "kind": "created", "user": ADA}],
+        "last": 3,
+        "epoch": EPOCH,
+        "purged": 1,
+    },
     contract.RevocationPage: {"revocations": [{"id": 1, "sid": SID}], "last": 1, "epoch": EPOCH, "since": 12},
     contract.SessionAnswer: {"accessToken": "a.b.c", "setCookie": ["a=b; Path=/"]},
     contract.UserChange: {"id": 3, "kind": "renamed", "user": ADA},

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
@@ -151,7 +151,6 @@ SHARINGS = st.builds(
 )
 
 
-@settings(max_examples=500)
 @given(SHARINGS, STEPS)
 def test_each_is_answered_by_a_query_that_began_after_it_came(
     sharing: Sharing, steps: list[tuple[Callable[[Course, int], None], int, int]]

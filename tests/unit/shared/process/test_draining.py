@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import httpx2
 
-from tests.unit.shared.process.test_server import DEADLINE, ROOT, SECRET, choose_ports, wait_for_answer
+from tests.unit.shared.process.test_server import DEADLINE, LEAST, ROOT, choose_ports, wait_for_answer
 
 PROGRAM = """
 import asyncio
@@ -49,7 +49,7 @@ class Service:
 def running_service(drain_seconds: float) -> Iterator[Service]:
     """Give a service that drains for that long when told to end."""
     port, metrics_port = choose_ports()
-    environment = {"SECRET_KEY": SECRET, "PORT": str(port), "METRICS_PORT": str(metrics_port)}
+    environment = {**LEAST, "PORT": str(port), "METRICS_PORT": str(metrics_port)}
     environment["DRAIN_SECONDS"] = str(drain_seconds)
     command = [sys.executable, "-c", PROGRAM]
     with subprocess.Popen(command, env=environment, cwd=ROOT, stderr=subprocess.DEVNULL) as process:
@@ -77,10 +77,10 @@ def test_it_says_that_it_ends_and_serves_on() -> None:
 
 def test_it_finishes_what_runs() -> None:
     """A request that began before the end of the drain is answered, however near that end was."""
-    with running_service(0.5) as service, ThreadPoolExecutor() as pool:
+    with running_service(2) as service, ThreadPoolExecutor() as pool:
         service.process.send_signal(signal.SIGTERM)
         service.wait_until_it_drains()
-        answer = pool.submit(httpx2.get, f"{service.url}/?seconds=2", trust_env=False)
+        answer = pool.submit(httpx2.get, f"{service.url}/?seconds=4", timeout=DEADLINE, trust_env=False)
         assert service.process.wait(DEADLINE) in {0, -signal.SIGTERM}
         assert answer.result().text == "served"
 

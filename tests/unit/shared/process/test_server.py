@@ -21,6 +21,7 @@ from shared.settings import Settings
 serve("some_service", Settings, lambda settings, metrics: Starlette())
 """
 SECRET = "a-key-of-our-own-0123456789abcdefgh-01"
+LEAST = {"SECRET_KEY": SECRET, "NEXTAUTH_URL": "https://example.com"}
 DEADLINE = 60  # seconds, for a busy machine
 
 
@@ -33,15 +34,15 @@ def choose_ports() -> tuple[int, int]:
 @pytest.mark.parametrize(
     ("environment", "line"),
     [
-        ({}, "PORT: is missing; METRICS_PORT: is missing"),
-        ({"SECRET_KEYS": SECRET}, "unknown setting SECRET_KEYS"),
+        ({"NEXTAUTH_URL": "https://a.example"}, "PORT: is missing; METRICS_PORT: is missing"),
+        ({**LEAST, "SECRET_KEYS": SECRET, "PORT": "1", "METRICS_PORT": "2"}, "unknown setting SECRET_KEYS"),
         (
-            {"SECRET_KEY": SECRET[:31], "PORT": "1", "METRICS_PORT": "2"},
-            "SECRET_KEY must be at least 32 bytes in production",
+            {**LEAST, "SECRET_KEY": SECRET[:31], "PORT": "1", "METRICS_PORT": "2"},
+            "SECRET_KEY: must be at least 32 bytes in production",
         ),
         (
             {"SECRET_KEY_FILE": "/nowhere", "PORT": "1", "METRICS_PORT": "2"},
-            "SECRET_KEY_FILE names a file that can't be read",
+            "SECRET_KEY_FILE names a file that can't be read: No such file or directory",
         ),
     ],
 )
@@ -62,7 +63,7 @@ def test_taken_metrics_port() -> None:
         port = str(taken.getsockname()[1])
         ended = subprocess.run(
             [sys.executable, "-c", PROGRAM],
-            env={"SECRET_KEY": SECRET, "PORT": "1", "METRICS_PORT": port},
+            env={**LEAST, "PORT": "1", "METRICS_PORT": port},
             cwd=ROOT,
             capture_output=True,
             text=True,
@@ -78,7 +79,7 @@ def test_taken_metrics_port() -> None:
 def test_life_of_a_process() -> None:
     """A service answers on its port, has metrics on another, reveals nothing about itself, and ends when told to."""
     port, metrics_port = choose_ports()
-    environment = {"SECRET_KEY": SECRET, "PORT": str(port), "METRICS_PORT": str(metrics_port)}
+    environment = {**LEAST, "PORT": str(port), "METRICS_PORT": str(metrics_port)}
     command = [sys.executable, "-c", PROGRAM]
     with subprocess.Popen(command, env=environment, cwd=ROOT, stderr=subprocess.DEVNULL) as process:
         try:

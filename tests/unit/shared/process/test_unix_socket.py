@@ -13,7 +13,7 @@ import httpx2
 import pytest
 
 from shared.process.unix_socket import bind_unix_socket
-from tests.unit.shared.process.test_server import DEADLINE, ROOT, SECRET, choose_ports, wait_for_answer
+from tests.unit.shared.process.test_server import DEADLINE, LEAST, ROOT, choose_ports, wait_for_answer
 
 PROGRAM = """
 from starlette.applications import Starlette
@@ -32,7 +32,7 @@ serve("some_service", UpstreamSettings, lambda *_: Starlette(routes=[*health_rou
 
 def start(path: Path, port: int, metrics_port: int) -> "subprocess.Popen[bytes]":
     """Start a service that also listens at a path."""
-    environment = {"SECRET_KEY": SECRET, "PORT": str(port), "METRICS_PORT": str(metrics_port), "UNIX_SOCKET": str(path)}
+    environment = {**LEAST, "PORT": str(port), "METRICS_PORT": str(metrics_port), "UNIX_SOCKET": str(path)}
     return subprocess.Popen([sys.executable, "-c", PROGRAM], env=environment, cwd=ROOT, stderr=subprocess.PIPE)
 
 

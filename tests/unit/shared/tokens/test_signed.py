@@ -7,7 +7,8 @@ from collections.abc import Mapping
 
 import pytest
 
-from shared.tokens.signed import MAX_TOKEN_LENGTH, AccessTokens, Claims, Refusal, TokenRefused
+from shared.tokens.signed import AccessTokens, Claims, Refusal, TokenRefused
+from shared.tokens.token_kinds import MAX_TOKEN_LENGTH
 from tests.support.forged_tokens import ISSUER, TTL, forge, list_faulty_tokens, make_claims
 from tests.support.signers import USUAL
 from tests.support.verifiers import make_tokens, tokens

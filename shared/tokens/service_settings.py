@@ -5,9 +5,9 @@ of all: a class of settings says by its fields which. ``SERVICE_SECRET`` stands 
 """
 
 import re
-from typing import Self
+from typing import Annotated, Self
 
-from pydantic import SecretStr, model_validator
+from pydantic import Field, SecretStr, ValidationInfo, field_validator, model_validator
 
 from shared.auth_events.contract import GATEWAY
 from shared.settings import SAMPLE_SECRETS, PreviousSecrets, Secret, Settings, reveal
@@ -16,12 +16,25 @@ from shared.tokens.signed import KeyRing
 
 _OWN = re.compile(r"([a-z0-9_]+)_service_secret")
 
+CallerSecret = Annotated[Secret | None, Field(validate_default=True)]
+"""A caller's own secret, which is told when it is missing together with all else that is wrong."""
+
 
 class ServiceSecretSettings(Settings):
     """What a service needs that calls others, or is called."""
 
     service_secret: Secret | None = None
     service_secret_previous: PreviousSecrets = ()
+
+    @field_validator("*")
+    @classmethod
+    def _check_own(cls, value: object, info: ValidationInfo) -> object:
+        """Refuse a caller without any secret: in development a published one stands in for it."""
+        is_alone = "service_secret" in info.data and info.data["service_secret"] is None
+        is_strict = info.data.get("environment") != "development"
+        if value is None and is_strict and is_alone and _OWN.fullmatch(info.field_name or ""):
+            raise ValueError("is missing, and so is SERVICE_SECRET, which would stand in for it")
+        return value
 
     @model_validator(mode="after")
     def _check_callers(self) -> Self:
@@ -68,6 +81,11 @@ class ServiceSecretSettings(Settings):
 def name_secret(caller: str) -> str:
     """Return the setting with a caller's own secret: ``POSTS_SERVICE_SECRET``, ``GATEWAY_SERVICE_SECRET``."""
     return f"{caller.removesuffix('_service')}_service_secret".upper()
+
+
+def name_secret_in_use(settings: ServiceSecretSettings, caller: str) -> str:
+    """Return the setting with the secret by which a caller signs: its own, or the one that all share."""
+    return name_secret(caller) if settings.read_own_secrets(caller).current is not None else "SERVICE_SECRET"
 
 
 def list_callers(settings_type: type[Settings]) -> tuple[str, ...]:

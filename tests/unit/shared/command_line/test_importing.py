@@ -9,9 +9,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared import importing
+from shared.command_line import importing
+from shared.command_line.importing import (
+    Importer,
+    Line,
+    Stored,
+    Tally,
+    get_text,
+    import_lines,
+    read_lines,
+    read_members,
+)
 from shared.errors import Invalid
-from shared.importing import Importer, Line, Stored, Tally, get_text, import_lines, read_lines, read_members
 from shared.web.schemas import Body
 
 LONGEST = 5

@@ -5,13 +5,14 @@ import pytest
 from auth_service.settings import AuthSettings
 from gateway.settings import GatewaySettings
 from posts_service.settings import PostsSettings
-from shared.service_settings import list_callers, name_secret
 from shared.settings import SAMPLE_SECRETS, Settings, SettingsInvalid, load_settings
+from shared.tokens.service_settings import list_callers, name_secret
 from stack.services import SERVICES, SETTING_NAMES
 
 KEYS = {name: f"a-key-of-our-own-0123456789abcdefgh-{name}" for name in ("SECRET_KEY", "NEXTAUTH_SECRET")}
 LEAST = {
     **KEYS,
+    "NEXTAUTH_URL": "https://example.com",
     "PORT": "8001",
     "METRICS_PORT": "8101",
     "AUTH_SERVICE_URL": "http://auth",
@@ -66,7 +67,7 @@ def test_a_missing_one_is_named(environment: pytest.MonkeyPatch, settings: type[
     """In production a service does not start without the secret of a caller that it knows, and names it."""
     for name in OWN.keys() - {missing}:
         environment.setenv(name, OWN[name])
-    assert refusal(settings) == f"{missing} is missing"
+    assert refusal(settings) == f"{missing}: is missing, and so is SERVICE_SECRET, which would stand in for it"
 
 
 @pytest.mark.parametrize("settings", TYPES)
@@ -76,7 +77,7 @@ def test_development_needs_none(environment: pytest.MonkeyPatch, settings: type[
     assert load_settings(settings).environment == "development"
     environment.setenv("ENVIRONMENT", "production")
     environment.setenv("SERVICE_SECRET", SAMPLE_SECRETS["SERVICE_SECRET"])
-    assert refusal(settings) == "SERVICE_SECRET is a published sample; make your own for production"
+    assert refusal(settings) == "SERVICE_SECRET: is a published sample; make your own for production"
 
 
 @pytest.mark.parametrize("form", ["", "_PREVIOUS"])
@@ -88,7 +89,7 @@ def test_weak_ones_are_refused(environment: pytest.MonkeyPatch, name: str, form:
     refused = {
         "too-short": "must be at least 32 bytes in production",
         SAMPLE_SECRETS["SECRET_KEY"]: "is a published sample; make your own for production",
-        KEYS["SECRET_KEY"]: "must all be different",
+        KEYS["SECRET_KEY"]: "in production they must all be different",
     }
     for value, said in refused.items():
         environment.setenv(name + form, value)

@@ -1,0 +1,1 @@
+"""``doctor``: what every service's looks at, what it finds, and how it says it."""
