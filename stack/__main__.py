@@ -3,7 +3,7 @@
 SIGHUP from an operator goes to the services, which read their files again, as everywhere else.
 
 With arguments, ``python -m stack user list``: the auth service's command line for operators, on the running stack; with
-``--service posts_service import FILE`` another service's.
+``--service posts_service import FILE`` another service's. ``python -m stack doctor`` asks all of them.
 """
 
 import argparse
@@ -20,19 +20,22 @@ from types import FrameType
 from typing import NoReturn
 
 from shared.timing import STACK_GRACE
+from stack.examination import DOCTOR, examine_all
 from stack.greeting import write_greeting
 from stack.health import NotReady, wait_until_ready
 from stack.mailbox import Mailbox
 from stack.output import ERROR, print_line
-from stack.ports import GATEWAY_PORT, USUAL_MAILBOX, PortUnusable, choose_mailbox, choose_ports, name_ports
+from stack.ports import GATEWAY_PORT, USUAL_MAILBOX, PortUnusable, choose_mailbox, choose_ports, load_ports, save_ports
 from stack.postgres import PostgresFailed, find_running, running_postgres
 from stack.processes import Child, has_terminal, start_child, stop_children
-from stack.services import BEHIND_GATEWAY, SERVICES, Ports
+from stack.reloading import keep_reloading
+from stack.services import SERVICES, Ports
 from stack.settings import read_drain, read_environment, read_environment_of_mailbox
 from stack.sockets import socket_directory
 
 ROOT = Path(__file__).parents[1]
 ENV_FILE = ROOT / ".env"
+PORTS_FILE = "ports.json"  # below the data, too
 SOCKETS = "sockets"  # below the data: where the services listen for one another
 WATCH_PAUSE = 0.1
 REREADING = {service.name for service in SERVICES if service.rereads}
@@ -56,7 +59,13 @@ def main() -> None:
             run_command(arguments.service, arguments.command, arguments.port, arguments.data, mailbox)
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, _stop)
-        run_stack(arguments.port, arguments.data, arguments.describe, with_mailbox=arguments.mailbox)
+        run_stack(
+            arguments.port,
+            arguments.data,
+            arguments.describe,
+            with_mailbox=arguments.mailbox,
+            reloads=arguments.reload,
+        )
     except Stopped:
         print_line("Stopped.")
     except (PortUnusable, PostgresFailed, NotReady, PartDied) as error:
@@ -64,13 +73,17 @@ def main() -> None:
         sys.exit(1)
 
 
-def run_stack(port: int, data: Path, description: Path | None, *, with_mailbox: bool) -> None:
-    """Start all parts, print where they are, and watch them; raises when one dies, or when told to stop."""
+def run_stack(port: int, data: Path, description: Path | None, *, with_mailbox: bool, reloads: bool = False) -> None:
+    """Start all parts, print where they are, and watch them; raises when one dies, or when told to stop.
+
+    With ``reloads`` a service that ends is started again when its files change, as is one that runs.
+    """
     begun = time.monotonic()
     ports = choose_ports(port)
     mailbox = choose_mailbox(ports, all_free=port == 0) if with_mailbox else None
     with running_postgres(data) as postgres, contextlib.ExitStack() as running:
         sockets = running.enter_context(socket_directory(data.resolve() / SOCKETS))
+        save_ports(data / PORTS_FILE, ports)
         environments = read_environment(ports, postgres.urls, sockets, ENV_FILE, mailbox)
         children, services = [postgres.child], list[Child]()
         pages = {name: each.requests for name, each in ports.items()}
@@ -83,27 +96,36 @@ def run_stack(port: int, data: Path, description: Path | None, *, with_mailbox: 
         # PostgreSQL.
         running.callback(lambda: stop_children(services[:1], timeout))
         running.callback(lambda: stop_children(services[1:], timeout))
-        for service, environment in environments.items():
-            command = (sys.executable, "-m", service)
-            services.append(start_child(service, command, environment=environment, directory=ROOT))
+        start = partial(_start_service, environments)
+        services.extend(map(start, environments))
         wait_until_ready(pages, lambda: _check_alive([*children, *services]))
         seconds = time.monotonic() - begun
         print_line(write_greeting(ports["gateway"].requests, environments, data, seconds, mailbox))
         signal.signal(signal.SIGHUP, partial(_hang_up, services, had_terminal=has_terminal()))
         if description is not None:
             _write_description(description, ports, mailbox)
+        if reloads:
+            keep_reloading(services, ROOT, start, lambda: _check_alive(children), timeout)
+            raise Stopped
         while True:
             _check_alive([*children, *services])
             time.sleep(WATCH_PAUSE)
 
 
-def run_command(service: str, words: Sequence[str], port: int, data: Path, mailbox: Mailbox | None) -> NoReturn:
-    """Become a service's command line for operators, with the settings of the stack running on ``data``."""
+def run_command(service: str | None, words: Sequence[str], port: int, data: Path, mailbox: Mailbox | None) -> NoReturn:
+    """Become a service's command line for operators, with the settings of the stack running on ``data``.
+
+    ``doctor``, of no service, is asked of all.
+    """
     databases = find_running(data)
     if databases is None:
         raise PostgresFailed(f"nothing runs on {data}; start it with `make run`, and come back in a second terminal")
-    environment = read_environment(name_ports(port), databases, data / SOCKETS, ENV_FILE, mailbox)[service]
+    environments = read_environment(load_ports(data / PORTS_FILE, port), databases, data / SOCKETS, ENV_FILE, mailbox)
     os.chdir(ROOT)
+    if service is None and words[0] == DOCTOR:
+        sys.exit(examine_all(environments, words))
+    service = service or AUTH
+    environment = environments[service]
     os.execve(sys.executable, (sys.executable, "-m", service, *words), environment)  # noqa: S606 - ours, no shell
 
 
@@ -114,9 +136,10 @@ def _parse_arguments() -> argparse.Namespace:
     parser.add_argument(
         "--mailbox", action="store_true", help="take all letters to a mailbox of development, and show them on a page"
     )
+    parser.add_argument("--reload", action="store_true", help="start services anew when their files change")
     parser.add_argument("--describe", type=Path, help="write the base URLs as JSON to this file once all is ready")
     parser.add_argument(
-        "--service", choices=[each.name for each in BEHIND_GATEWAY], default=AUTH, help="whose command line it is"
+        "--service", choices=[each.name for each in SERVICES], help=f"whose command line it is ({AUTH})"
     )
     parser.add_argument(
         "command", nargs=argparse.REMAINDER, help="words for the operators' command line (--help: its own words)"
@@ -138,6 +161,10 @@ def _hang_up(services: list[Child], number: int, frame: FrameType | None, *, had
     for child in told:
         child.process.send_signal(number)
     print_line(f"Told {' and '.join(child.name for child in told)} to read their files again.")
+
+
+def _start_service(environments: Mapping[str, Mapping[str, str]], name: str) -> Child:
+    return start_child(name, (sys.executable, "-m", name), environment=environments[name], directory=ROOT)
 
 
 def _check_alive(children: list[Child]) -> None:

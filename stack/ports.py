@@ -1,9 +1,12 @@
 """Which ports the parts listen on, and whether they are free."""
 
 import itertools
+import json
 import random
 import socket
 from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
 
 from stack.mailbox import Mailbox
 from stack.services import GATEWAY, SERVICES, Ports
@@ -42,6 +45,19 @@ def choose_ports(gateway_port: int) -> dict[str, Ports]:
         for service, each in _USUAL.items()
     }
     return {**chosen, "gateway": Ports(gateway_port, chosen["gateway"].metrics)}
+
+
+def save_ports(path: Path, ports: Mapping[str, Ports]) -> None:
+    """Write where the services of a stack listen into a file, for ``load_ports``."""
+    path.write_text(json.dumps({name: asdict(each) for name, each in ports.items()}))
+
+
+def load_ports(path: Path, gateway_port: int) -> dict[str, Ports]:
+    """Return where the services of a running stack listen; the usual ports where the file does not say."""
+    try:
+        return {name: Ports(**each) for name, each in json.loads(path.read_text()).items()}
+    except (OSError, ValueError, TypeError, AttributeError):
+        return name_ports(gateway_port)
 
 
 def name_ports(gateway_port: int) -> dict[str, Ports]:

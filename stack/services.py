@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from auth_service.settings import AuthSettings
 from gateway.settings import GatewaySettings
 from posts_service.settings import PostsSettings
-from shared.service_settings import name_secret
 from shared.settings import DatabaseUrl, Settings, list_file_names, list_names
+from shared.tokens.service_settings import name_secret
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,9 @@ SERVICES = (
 BEHIND_GATEWAY = tuple(service for service in SERVICES if service is not GATEWAY)
 DATABASES = tuple(service.database for service in SERVICES if service.database is not None)
 
-OF_COMPOSE = ("BRANDING_FOLDER", "GATEWAY_PORT", "KEYS_FOLDER", "MAILBOX_PORT", "PROVIDERS_FOLDER")
+_OF_HTTPS = ("CADDY_NETWORK", "CADDY_TLS", "DOMAIN", "HTTPS_PORT", "HTTP_PORT")
+_FOLDERS = ("ARCHIVE_FOLDER", "BRANDING_FOLDER", "KEYS_FOLDER", "PROVIDERS_FOLDER", "RULES_FOLDER")
+OF_COMPOSE = (*_FOLDERS, *_OF_HTTPS, "GATEWAY_PORT", "MAILBOX_PORT")
 FILE_NAMES = frozenset(name for service in SERVICES for name in list_file_names(service.settings))
 SETTING_NAMES = frozenset(
     {

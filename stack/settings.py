@@ -19,7 +19,7 @@ from stack.services import BEHIND_GATEWAY, GATEWAY, SERVICES, SETTING_NAMES, Por
 
 # Without the one of calls between services: in development they have that by themselves, unless they have their own.
 _SAMPLES = {name: sample for name, sample in SAMPLE_SECRETS.items() if name != "SERVICE_SECRET"}
-_DECIDED = {"HOST", "PORT", "METRICS_PORT", "UNIX_SOCKET"}
+_DECIDED = {"HOST", "PORT", "METRICS_PORT", "PORT_HOLDER_SOCKET", "UNIX_SOCKET"}
 
 
 def read_environment(

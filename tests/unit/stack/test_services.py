@@ -4,18 +4,20 @@ import re
 from dataclasses import replace
 from itertools import permutations
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 
 from auth_service.settings import AuthSettings
-from shared.service_settings import list_callers
 from shared.settings import Secret, SettingsInvalid, list_file_names, list_names, load_settings
+from shared.tokens.service_settings import list_callers
 from stack.services import BEHIND_GATEWAY, DATABASES, GATEWAY, SERVICES, SETTING_NAMES, Service
 from tests.support.house import ROOT
 
 COMPOSE_FILES = (ROOT / "docker-compose.yml", *sorted((ROOT / "deploy").glob("*.yml")))
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
+DEVELOPED = yaml.safe_load((ROOT / "deploy/develop.yml").read_text())["services"]
 OF_THE_IMAGE = {"HOST", "PORT", "METRICS_PORT", "UNIX_SOCKET"}
 
 
@@ -37,6 +39,13 @@ def test_compose_gives_each_service_its_settings(service: Service) -> None:
 def test_what_compose_reads_is_a_setting(file: Path) -> None:
     """One ``.env`` feeds compose and ``make run``: to neither is what the other reads an unknown setting."""
     assert set(re.findall(r"\$\{(\w+)", file.read_text())) <= SETTING_NAMES
+
+
+@pytest.mark.parametrize(("name", "container"), DEVELOPED.items(), ids=DEVELOPED)
+def test_containers_of_development_see_what_they_run(name: str, container: dict[str, Any]) -> None:
+    """They get the packages that they run, and not the folder, in which ``.env`` has every service's secrets."""
+    assert name in {service.name for service in SERVICES}
+    assert container["volumes"] == [f"./{package}:/app/{package}:ro" for package in (name, "shared")]
 
 
 def test_compose_knows_where_services_are() -> None:
