@@ -11,5 +11,11 @@ DEADLINE=30 # seconds
 compose=deploy/compose.sh
 
 $compose stop --timeout 5 postgres || echo "the primary could not be stopped; make sure that it stays away" >&2
-$compose exec -T postgres_standby pg_ctl promote --wait --timeout=$DEADLINE
-echo "postgres_standby is the primary now. Remove the volume of the old one before it may follow."
+# It does not run where a way back was cut off.
+$compose up --detach --no-deps --no-recreate postgres_standby >/dev/null 2>&1 || true
+tries=0
+until $compose exec -T postgres_standby pg_ctl promote --wait --timeout=$DEADLINE; do
+    [ $((tries += 1)) -lt 5 ] || exit 1
+    sleep 2
+done
+echo "postgres_standby is the primary now. The way back, once the machine of the old one is well: deploy/postgres/fail_back.sh"
