@@ -43,7 +43,7 @@ long_claims = st.builds(
     st.text(st.characters(exclude_categories=["Cs"]), min_size=500, max_size=1000).map(lambda text: text * 4),
 )
 OF_VERSION_4 = pytest.mark.parametrize("sides", [("4", url) for url in URLS], indirect=True)
-thorough = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+slow = settings(suppress_health_check=[HealthCheck.too_slow])
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,14 +81,14 @@ def without_stamps(claims: object) -> dict[str, object]:
 
 
 @given(claims=claims_of_any_kind)
-@thorough
+@slow
 def test_get_token_opens_our_cookie(sides: Sides, claims: dict[str, object]) -> None:
     """``getToken`` gives exactly the claims that we sealed."""
     assert without_stamps(sides.get_token(sides.sealer.seal(claims, int(time.time())))) == claims
 
 
 @given(claims=long_claims)
-@settings(thorough, max_examples=40)
+@slow
 def test_get_token_opens_our_chunks(sides: Sides, claims: dict[str, object]) -> None:
     """``getToken`` joins the chunks of a session that is too long for one cookie."""
     sealed = sides.sealer.seal(claims, int(time.time()))
@@ -98,7 +98,7 @@ def test_get_token_opens_our_chunks(sides: Sides, claims: dict[str, object]) -> 
 
 
 @given(claims=claims_of_any_kind)
-@thorough
+@slow
 def test_we_open_their_seal(sides: Sides, claims: dict[str, object]) -> None:
     """What ``encode`` seals we open, with all its claims and its stamps."""
     sealed = sides.package.ask({"encode": claims})

@@ -15,8 +15,8 @@ import asyncpg
 import httpx2
 import pytest
 
+from auth_service.browser.csrf import CsrfTokens
 from auth_service.providers.checks import CheckCookies, Checks
-from auth_service.web.csrf import CsrfTokens
 from shared.settings import SAMPLE_SECRETS
 from shared.tokens.protocol import PROTOCOLS, Version
 from shared.tokens.session_cookie import CookieNames, parse_cookies
