@@ -1,5 +1,5 @@
 #!/bin/bash
-# Stand-ins for the base images python:3.13-slim and postgres:17, for a machine that reaches no image registry but has
+# Stand-ins for the images python:3.13-slim, postgres:17 and caddy:2, for a machine that reaches no image registry but has
 # Debian's packages: made with debootstrap from Debian 13, whose Python is 3.13 and whose PostgreSQL is 17.
 #
 # An image that is there is left alone, and one that can be pulled is pulled: so it is safe to run anywhere, as root.
@@ -7,16 +7,18 @@
 #   python     python, python3 and pip in PATH; the machine's certificates, so that pip reaches what it reaches outside
 #   postgres   user postgres (999), PGDATA as a volume, POSTGRES_INITDB_ARGS, POSTGRES_PASSWORD, *.sh in
 #              /docker-entrypoint-initdb.d on an empty volume while the server answers only on its socket, SIGINT to stop
+#   caddy      caddy and wget in PATH, /etc/caddy/Caddyfile, /data and /config
 set -euo pipefail
 
 PYTHON=python:3.13-slim
 POSTGRES=postgres:17
+CADDY=caddy:2
 BASE=gatepost/debian:trixie
 PULL_SECONDS=20
 
 main() {
     missing=()
-    for image in "$PYTHON" "$POSTGRES"; do
+    for image in "$PYTHON" "$POSTGRES" "$CADDY"; do
         find_or_pull "$image" || missing+=("$image")
     done
     [ ${#missing[@]} -gt 0 ] || exit 0
@@ -29,6 +31,7 @@ main() {
         case $image in
             "$PYTHON") make_python ;;
             "$POSTGRES") make_postgres ;;
+            "$CADDY") make_caddy ;;
         esac
     done
 }
@@ -92,6 +95,19 @@ STOPSIGNAL SIGINT
 EXPOSE 5432
 ENTRYPOINT ["docker-entrypoint.sh"]
 CMD ["postgres"]
+END
+}
+
+make_caddy() {
+    build "$CADDY" <<'END'
+ENV XDG_CONFIG_HOME=/config XDG_DATA_HOME=/data
+RUN apt-get update -qq \
+ && apt-get install -qq --yes --no-install-recommends caddy busybox \
+ && ln -s /bin/busybox /usr/local/bin/wget \
+ && rm -rf /var/lib/apt/lists/* /var/cache/apt/* \
+ && mkdir -p /config/caddy /data/caddy
+EXPOSE 80 443
+CMD ["caddy", "run", "--config", "/etc/caddy/Caddyfile", "--adapter", "caddyfile"]
 END
 }
 
