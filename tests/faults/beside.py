@@ -3,6 +3,7 @@
 import asyncio
 import dataclasses
 import json
+import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from http import HTTPStatus
 from pathlib import Path
@@ -10,8 +11,16 @@ from pathlib import Path
 from tests.faults.containers import ROOT, SERVICES, Containers
 from tests.faults.experiments import Stand
 from tests.faults.tokens import join
+from tests.faults.traffic import until_served
+from tests.faults.wire import encode_request, keep_asking
 
 OFF = 60  # seconds
+FAR_OFF = 600
+TOLD_WITHIN = 30.0  # seconds until the services tell of a clock that is off
+OFFSET = "gatepost_clock_offset_seconds"
+LOST_LINES = "gatepost_log_lines_dropped_total"
+LOST_WITHIN = 60.0
+BURST, BURST_CONNECTIONS = 100, 16  # requests of each connection
 DELAY = 0.3  # seconds, there and back
 LASTING = 15.0
 SETTLED = 10.0
@@ -64,7 +73,7 @@ asyncio.run(main())
 
 async def advance_clock(stand: Stand) -> str:
     """Let the posts service's clock run 60 s ahead."""
-    return await _last(stand, _set_clock(stand, OFF), {}, ("posts_service",))
+    return await last_with(stand, _set_clock(stand, "posts_service", OFF), {}, ("posts_service",))
 
 
 async def set_clock_back(stand: Stand) -> str:
@@ -79,15 +88,51 @@ async def set_clock_back(stand: Stand) -> str:
 
     stand.traffic.ledger.tolerated = frozenset({HTTPStatus.UNAUTHORIZED})
     try:
-        return await _last(stand, _set_clock(stand, -OFF), {}, ("posts_service",), look)
+        return await last_with(stand, _set_clock(stand, "posts_service", -OFF), {}, ("posts_service",), look)
     finally:
         stand.traffic.ledger.tolerated = frozenset()
 
 
+async def advance_auth_clock(stand: Stand) -> str:
+    """Let the auth service's clock run 10 minutes ahead: the others say so, and old tokens go on, until it is right."""
+    old, found = await join(stand), dict[str, float]()
+
+    async def look() -> None:
+        await old.read_newest()
+        await asyncio.gather(
+            *(_require_clock_is_told(stand, service, found) for service in ("gateway", "posts_service"))
+        )
+
+    traffic = stand.traffic
+    traffic.ledger.tolerated = frozenset({HTTPStatus.UNAUTHORIZED})
+    try:
+        served = await last_with(stand, _set_clock(stand, "auth_service", FAR_OFF), {}, ("auth_service",), look)
+    finally:
+        async with traffic.paused():  # who has a token from the future needs another
+            for person in traffic.people:
+                await until_served(person.sign_in)
+            traffic.ledger.tolerated = frozenset()
+    return f"{served}; told as {' and '.join(f'{value:+.0f} s' for value in found.values())}"
+
+
 async def block_log(stand: Stand) -> str:
-    """Let nobody read the logs of the three services."""
+    """Let nobody read the logs of the three services, until they have lost lines."""
     unread = {service: {"entrypoint": ["sh", "-c", _UNREAD_LOG.format(service)]} for service in SERVICES}
-    return await _last(stand, unread, {}, SERVICES, share=0.0)
+    lost: dict[str, float] = {}
+
+    async def look() -> None:
+        deadline = time.monotonic() + LOST_WITHIN
+        while not all(lost.get(service) for service in SERVICES):
+            stand.require(time.monotonic() < deadline, f"lines that are counted as lost: {lost}")
+            await _fill_log(stand)
+            for service in SERVICES:
+                lost[service] = await stand.containers.read_metric(service, LOST_LINES) or 0
+        for service in SERVICES:
+            alive = await stand.containers.fetch(service, "/livez")
+            stand.require("alive" in alive, f"/livez of {service} says {alive}")
+
+    served = await last_with(stand, unread, {"LOG_LEVEL": "DEBUG"}, SERVICES, look, share=0.0)
+    return f"{served}; {sum(lost.values()):.0f} lines lost, and counted"
 
 
 async def slow_postgres(stand: Stand) -> str:
@@ -101,22 +146,51 @@ async def slow_postgres(stand: Stand) -> str:
         "healthcheck": {"disable": True},
     }
     try:
-        return await _last(stand, {SLOW: slow}, _DATABASES, ("auth_service", "posts_service"))
+        return await last_with(stand, {SLOW: slow}, _DATABASES, ("auth_service", "posts_service"))
     finally:
         await _add(stand, {SLOW: slow}, _DATABASES).compose("rm", "--force", "--stop", SLOW)
 
 
-def _set_clock(stand: Stand, seconds: int) -> Mapping[str, object]:
-    """Return the posts service with a clock that is so much ahead."""
+async def _require_clock_is_told(stand: Stand, service: str, found: dict[str, float]) -> None:
+    """Require that a service says in ``/readyz``, in its metrics and in its log that a clock is off."""
+    began, deadline = time.time(), time.monotonic() + TOLD_WITHIN
+    while True:
+        ready = await stand.containers.fetch(service, "/readyz")
+        offset = await stand.containers.read_metric(service, OFFSET)
+        is_told = "clock" in ready and offset is not None and abs(abs(offset) - FAR_OFF) < OFF
+        if is_told and "clock" in await stand.containers.read_log(service, began - LASTING - SETTLED):
+            found[service] = offset or 0.0
+            return
+        told = f"/readyz says {ready.strip()}, {OFFSET} is {offset}"
+        stand.require(time.monotonic() < deadline, f"{service} does not tell that a clock is off: {told}")
+        await asyncio.sleep(1)
+
+
+async def _fill_log(stand: Stand) -> None:
+    """Ask for so much that each service logs some thousand lines."""
+    host, port = await stand.containers.get_address("gateway"), stand.containers.port
+
+    async def ask_on(path: str) -> None:
+        async with keep_asking(host) as ask:
+            for _ in range(BURST):
+                reply = await ask(encode_request("GET", path, port))
+                stand.require(reply.status in {200, 503}, f"{path} was answered {reply.status}")
+
+    paths = ["/api/posts", "/api/auth/csrf"] * (BURST_CONNECTIONS // 2)
+    await asyncio.gather(*(ask_on(path) for path in paths))
+
+
+def _set_clock(stand: Stand, service: str, seconds: int) -> Mapping[str, object]:
+    """Return a service with a clock that is so much ahead."""
     mount = _write(stand.directory, "sitecustomize.py", _CLOCK.format(seconds))
-    return {"posts_service": {"environment": {"PYTHONPATH": "/beside"}, "volumes": [mount]}}
+    return {service: {"environment": {"PYTHONPATH": "/beside"}, "volumes": [mount]}}
 
 
 async def _look_at_nothing() -> None:
     """Take the place of what is looked at meanwhile."""
 
 
-async def _last(
+async def last_with(
     stand: Stand,
     services: Mapping[str, object],
     settings: Mapping[str, str],

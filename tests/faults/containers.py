@@ -6,6 +6,7 @@ Everything here waits without blocking, for the people of ``traffic`` go on mean
 import asyncio
 import contextlib
 import os
+import re
 import signal
 import time
 from collections.abc import Mapping, Sequence
@@ -20,6 +21,16 @@ SECOND = "_2"  # follows a service's name in that of its second replica
 SERVICES = ("gateway", "auth_service", "posts_service")
 PATIENCE = 300.0  # seconds for one command; the first build installs the libraries
 HEALTHY_WITHIN = 60.0
+
+_FETCH = """
+import os, sys, urllib.error, urllib.request
+port = os.environ["METRICS_PORT" if sys.argv[1] == "/metrics" else "PORT"]
+try:
+    answer = urllib.request.urlopen(f"http://127.0.0.1:{port}{sys.argv[1]}", timeout=10)
+except urllib.error.HTTPError as refusal:
+    answer = refusal
+print(answer.read().decode())
+"""
 
 MANY_AT_ONE_ADDRESS = {
     **dict.fromkeys(("SIGN_IN_FAILURES_PER_ACCOUNT", "SIGN_IN_FAILURES_PER_ADDRESS"), "1000000"),
@@ -80,6 +91,16 @@ class Containers:
     async def execute(self, service: str, *command: str) -> str:
         """Return what a command prints inside a service's container."""
         return await self.docker("exec", await self.get_id(service), *command)
+
+    async def fetch(self, service: str, path: str) -> str:
+        """Return what a service answers when it is asked in its own container, whatever the status."""
+        return await self.execute(service, "python", "-S", "-c", _FETCH, path)
+
+    async def read_metric(self, service: str, name: str) -> float | None:
+        """Return a metric of a service, all its labels together; None if there is no such metric."""
+        lines = (await self.fetch(service, "/metrics")).splitlines()
+        values = [float(line.rsplit(" ", 1)[1]) for line in lines if re.match(rf"{name}[ {{]", line)]
+        return sum(values) if values else None
 
     async def ask_postgres(self, statement: str, database: str = "postgres") -> str:
         """Return what a statement of the superuser answers, unaligned."""

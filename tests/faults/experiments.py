@@ -6,6 +6,7 @@ It raises PassLineMissed for what it asks beyond the oracles, and returns a figu
 
 import asyncio
 import time
+import traceback
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,8 +16,9 @@ from tests.faults.doors import Doors
 from tests.faults.logs import find_log_faults
 from tests.faults.people import NotServed
 from tests.faults.traffic import BACK_WITHIN, Traffic
-from tests.faults.usage import Usage, keep_memory, read_usage, wait_until_back
+from tests.faults.usage import Usage, add_memory, keep_memory, read_usage, wait_until_back
 
+PATIENCE = 900.0  # seconds for one experiment, the soak apart
 REST = 7.0  # seconds until kept connections are closed: longer than any is kept
 
 
@@ -48,8 +50,9 @@ class Experiment:
     """A fault to do. ``may_break``: requests may end without an answer, for the gateway itself is hit.
 
     ``is_seamless``: not a single request may fail. ``is_short``: a part of the short selection. ``has_replicas``: with
-    two replicas of each service. ``is_repeated``: done twice, and memory is compared with that after the first
-    time, for CPython keeps what it once took for many small objects, and uses it again.
+    two replicas of each service. ``has_small_disk``: with PostgreSQL's data on a disk that is soon full.
+    ``is_repeated``: done twice, and memory is compared with that after the first time, for CPython keeps what it once
+    took for many small objects, and uses it again. ``may_keep``: so many MiB a service may hold for longer, by design.
     """
 
     run: Callable[[Stand], Awaitable[str]]
@@ -57,7 +60,11 @@ class Experiment:
     is_seamless: bool = False
     is_short: bool = False
     has_replicas: bool = False
+    has_small_disk: bool = False
     is_repeated: bool = False
+    may_keep: float = 0.0
+    fires: tuple[str, ...] = ()  # the alerts of deploy/observe that must
+    fires_at_length: tuple[str, ...] = ()  # those that must, too, if it is not the short form
 
     @property
     def name(self) -> str:
@@ -84,11 +91,17 @@ class Outcome:
 
 
 async def run_experiment(experiment: Experiment, stand: Stand, before: Usage) -> Outcome:
-    """Do the fault amid the traffic and judge what was seen by every oracle; ``before`` is the usage at rest."""
+    """Do the fault amid the traffic and judge what was seen by every oracle; ``before`` is the usage at rest.
+
+    Whatever an experiment raises is a breach of it, and the next ones go on.
+    """
     ledger = stand.traffic.ledger
     try:
-        return await _judge(experiment, stand, before)
-    except (NotServed, CommandFailed, OSError) as failure:
+        async with asyncio.timeout(PATIENCE + 60 * stand.soak_minutes):
+            return await _judge(experiment, stand, before)
+    except Exception as failure:  # noqa: BLE001 - an experiment of ours that is wrong, too
+        if not isinstance(failure, NotServed | CommandFailed | OSError):
+            traceback.print_exc()
         requests, failed, slowest = len(ledger.seen), ledger.failed, ledger.slowest
         breaches = [f"it could not be judged: {failure!r}", *ledger.breaches]
         return Outcome(experiment, requests, failed, slowest, 0.0, "", breaches)
@@ -112,7 +125,7 @@ async def _judge(experiment: Experiment, stand: Stand, before: Usage) -> Outcome
         missed.append(f"{ledger.broken} requests were not answered")
     await traffic.check_ledger()
     await traffic.doors.hang_up()
-    _, excess = await wait_until_back(stand.containers, before)
+    _, excess = await wait_until_back(stand.containers, add_memory(before, experiment.may_keep))
     breaches = [*missed, *ledger.breaches, *excess, *await find_log_faults(stand.containers, began, traffic)]
     return Outcome(experiment, requests, failed, slowest, back_after, figure, breaches)
 

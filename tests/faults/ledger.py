@@ -48,6 +48,7 @@ class Ledger:
     breaches: list[str] = field(default_factory=list)
     broken: int = 0
     tolerated: frozenset[int] = frozenset()
+    owners: dict[tuple[str, int], str] = field(default_factory=dict)  # of what was given an id, by kind and id
 
     def note(self, one: Seen) -> None:
         """Take down a request."""
@@ -62,6 +63,11 @@ class Ledger:
     def breach(self, what: str) -> None:
         """Take down what must never be."""
         self.breaches.append(what)
+
+    def note_id(self, kind: str, number: int, owner: str) -> None:
+        """Take down for whom, or for what, an id was given out: none may come twice."""
+        if self.owners.setdefault((kind, number), owner) != owner:
+            self.breach(f"the id {number} of a {kind} was given out twice")
 
     @property
     def failed(self) -> int:

@@ -32,6 +32,7 @@ class Person:
     id: int = 0
     token: str = ""
     refresh_token: str = ""
+    asked_at: float = 0.0  # when the account was asked for, by the monotonic clock
     posts: list[Written] = field(default_factory=list)
 
     @property
@@ -42,7 +43,10 @@ class Person:
     async def sign_up(self) -> None:
         """Make the account. Taken already: the answer to the first try was lost."""
         body = {"name": "Somebody", "email": self.email, "password": PASSWORD}
-        await self.ask("sign up", "POST", "/api/user", (201, 409), json=body)
+        self.asked_at = time.monotonic()
+        answer = await self.ask("sign up", "POST", "/api/user", (201, 409), json=body)
+        if "id" in answer:
+            self.ledger.note_id("user", int(str(answer["id"])), self.email)
 
     async def sign_in(self) -> None:
         """Begin a session."""
@@ -52,6 +56,7 @@ class Person:
         if self.id not in {0, answer["id"]}:
             self.ledger.breach("signed in as somebody else")
         self.id = int(str(answer["id"]))
+        self.ledger.note_id("user", self.id, self.email)
 
     async def refresh(self) -> None:
         """Exchange the refresh token. Refused: the answer to the one before was lost for longer than the grace."""
@@ -69,6 +74,7 @@ class Person:
         answer = await self.ask("write", "POST", "/api/posts", (201, 409), json=body, headers=headers)
         if "id" in answer:
             post.post_id = int(str(answer["id"]))
+            self.ledger.note_id("post", post.post_id, post.title)
 
     async def change(self, post: Written, content: str) -> None:
         """Give a post another content."""
@@ -92,6 +98,9 @@ class Person:
         found: list[dict[str, object]] = response.json()
         if any(post["authorId"] != self.id for post in found):
             self.ledger.breach("the posts of somebody else were shown")
+        for author in filter(None, (post["author"] for post in found)):
+            if isinstance(author, dict) and author.get("email") != self.email:
+                self.ledger.breach("somebody was shown with the address of somebody else")
         return found
 
     async def ask(

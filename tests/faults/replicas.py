@@ -25,6 +25,7 @@ ALTER TABLE posts DROP COLUMN experiment;
 
 _PORTS = {"auth_service": 8001, "posts_service": 8002}
 RULES = "rules.toml"
+START = "gatepost.start"  # the label that says how deploy/compose_up.sh starts a service
 KEYS, KEYS_INSIDE = "keys", "/run/keys"  # a folder for key files, and where the auth service finds it
 
 
@@ -47,6 +48,8 @@ def write_replicas(directory: Path, second_port: int, *, is_upgrade: bool = Fals
         services[name] = {"networks": _name_networks(given[name]["networks"], f"{name}_1"), **more}
         second = {key: value for key, value in given[name].items() if key not in {"ports", "depends_on"}}
         second |= {"networks": _name_networks(given[name]["networks"], name), **more}
+        second["volumes"] = [*given[name].get("volumes", []), *more.get("volumes", [])]
+        second["labels"] = {START: given[name]["labels"][START].removesuffix(" migrated")}  # once is enough
         if name == "gateway":
             second["ports"] = [f"127.0.0.1:{second_port}:3000"]
         services[name_second(name)] = second
@@ -55,7 +58,7 @@ def write_replicas(directory: Path, second_port: int, *, is_upgrade: bool = Fals
     return file
 
 
-def _list_more(name: str, directory: Path, *, is_upgrade: bool) -> dict[str, object]:
+def _list_more(name: str, directory: Path, *, is_upgrade: bool) -> dict[str, list[str]]:
     if name == "gateway":
         return {"volumes": [f"{directory / RULES}:/app/gateway/{RULES}:ro"]}
     if name == "auth_service":

@@ -4,12 +4,17 @@ import asyncio
 import time
 from collections.abc import Mapping
 
+from shared.settings import SAMPLE_SECRETS
 from tests.faults.containers import CommandFailed
 from tests.faults.experiments import Stand
 from tests.faults.replicas import RULES
 
-SHORT, SAMPLE = "too-short", "development-only-access-token-key-0001"
+SHORT = "too-short"
+NEEDED = {"gateway": "NEXTAUTH_SECRET", "auth_service": "SECRET_KEY", "posts_service": "SERVICE_SECRET"}
 SOUND = {
+    "ENVIRONMENT": "production",
+    "NEXTAUTH_URL": "https://gate.example.com",
+    "SECRET_KEY": "a-key-of-our-own-0123456789abcdefgh-01",
     "NEXTAUTH_SECRET": "a-key-of-our-own-0123456789abcdefgh-02",
     "SERVICE_SECRET": "a-key-of-our-own-0123456789abcdefgh-03",
     "AUTH_DATABASE_URL": "postgresql://nowhere/auth",
@@ -22,10 +27,10 @@ RELOADED_WITHIN = 10.0  # seconds
 async def start_with_bad_secrets(stand: Stand) -> str:
     """Start each service with a missing, a short and a sample secret: code 2, and one line that names it."""
     refused = 0
-    for service in ("gateway", "auth_service", "posts_service"):
-        for secret in ("", SHORT, SAMPLE):
-            line = await _start(stand, service, {"ENVIRONMENT": "production", **SOUND, "SECRET_KEY": secret})
-            stand.require("does not start: " in line and "SECRET_KEY" in line, f"{service} said {line!r}")
+    for service, name in NEEDED.items():
+        for secret in ("", SHORT, SAMPLE_SECRETS[name]):
+            line = await _start(stand, service, {**SOUND, name: secret})
+            stand.require("does not start: " in line and name in line, f"{service} said {line!r}")
             stand.require(not secret or secret not in line, f"{service} showed its secret")
             refused += 1
     return f"{refused} refused"

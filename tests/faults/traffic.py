@@ -39,6 +39,9 @@ class Traffic:
         self.newcomers: list[Person] = []
         self._random = random.Random(seed)  # noqa: S311 - repeatable, and no secret
         self._is_over = False
+        self._may_go = asyncio.Event()
+        self._may_go.set()
+        self._at_it = 0  # how many people are in the middle of something
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -50,13 +53,25 @@ class Traffic:
             yield
         finally:
             self._is_over = True
+            self._may_go.set()
             await asyncio.gather(*workers)
+
+    @contextlib.asynccontextmanager
+    async def paused(self) -> AsyncIterator[None]:
+        """Let nobody ask for anything while the block runs; each ends their request first."""
+        self._may_go.clear()
+        try:
+            while self._at_it:  # noqa: ASYNC110 - a moment
+                await asyncio.sleep(0.02)
+            yield
+        finally:
+            self._may_go.set()
 
     async def use_at_once(self, *, sign_ins: int, writes: int) -> None:
         """Let everybody sign in so many times at once, then write; each tries again until served, or NotServed."""
-        await asyncio.gather(*(_until_served(person.sign_in) for person in self.people * sign_ins))
+        await asyncio.gather(*(until_served(person.sign_in) for person in self.people * sign_ins))
         writing = (partial(person.write, make_post(), published=True) for person in self.people * writes)
-        await asyncio.gather(*(_until_served(write) for write in writing))
+        await asyncio.gather(*(until_served(write) for write in writing))
 
     async def find_recovery(self, since: float) -> float:
         """Return how many seconds after a moment the last request failed, once nothing has for a while."""
@@ -94,7 +109,7 @@ class Traffic:
             if draft.post_id is None:  # it is still being written for an earlier try
                 raise NotServed
 
-        await _until_served(join)
+        await until_served(join)
 
     async def _work(self, person: Person) -> None:
         actions: list[Callable[[Person], Awaitable[None]]] = [
@@ -108,9 +123,15 @@ class Traffic:
             self._sign_up,
         ]
         while not self._is_over:
+            await self._may_go.wait()
             started = time.monotonic()
-            with contextlib.suppress(NotServed):
+            self._at_it += 1
+            try:
                 await self._random.choice(actions)(person)
+            except NotServed:
+                pass
+            finally:
+                self._at_it -= 1
             await asyncio.sleep(max(0.0, PACE - (time.monotonic() - started)) * self._random.uniform(0.6, 1.4))
 
     async def _read(self, person: Person) -> None:
@@ -125,7 +146,7 @@ class Traffic:
     async def _write(self, person: Person, *, published: bool = True) -> None:
         post = make_post()
         person.posts.append(post)
-        while post.post_id is None and not self._is_over:
+        while post.post_id is None and self._may_go.is_set() and not self._is_over:
             try:
                 await person.write(post, published=published)
             except NotServed:
@@ -158,7 +179,7 @@ class Traffic:
         self.newcomers.append(newcomer)
 
 
-async def _until_served(ask: Callable[[], Awaitable[None]]) -> None:
+async def until_served(ask: Callable[[], Awaitable[None]]) -> None:
     """Ask again until it is served; raises NotServed when it is not in half a minute."""
     deadline = time.monotonic() + SETTLING
     while True:

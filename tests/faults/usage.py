@@ -51,6 +51,11 @@ def keep_memory(before: Usage, now: Usage) -> Usage:
     return {name: now[name] if name[1] == "MiB" else value for name, value in before.items()}
 
 
+def add_memory(before: Usage, mebibytes: float) -> Usage:
+    """Return a usage with so much more memory of each service."""
+    return {name: value + mebibytes if name[1] == "MiB" else value for name, value in before.items()}
+
+
 def find_excess(before: Usage, after: Usage) -> list[str]:
     """Return what is held beyond what was held before, in words."""
     return [
