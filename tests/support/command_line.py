@@ -6,7 +6,9 @@ import json
 
 import pytest
 
-from auth_service.operators.command_line import main
+from auth_service.operators.command_line import COMMANDS
+from shared.auth_events.contract import AUTH_SERVICE
+from shared.command_line.dispatch import run_command
 
 Run = tuple[int, str, str]
 
@@ -23,7 +25,7 @@ class CommandLine:
         self._environment.setattr("sys.stdin", io.StringIO(stdin))
         self._capture.readouterr()
         try:
-            status = await asyncio.to_thread(main, arguments)
+            status = await asyncio.to_thread(run_command, AUTH_SERVICE, [COMMANDS], arguments)
         except SystemExit as ended:
             status = int(ended.code or 0)
         return (status, *self._capture.readouterr())
@@ -31,5 +33,5 @@ class CommandLine:
     async def find(self, *arguments: str, stdin: str = "") -> object:
         """Return the result of a command, parsed from JSON."""
         status, out, err = await self.run(*arguments, "--json", stdin=stdin)
-        assert (status, err) == (0, "")
+        assert (status, err) == (0, ""), (status, err)
         return json.loads(out)

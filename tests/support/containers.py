@@ -7,7 +7,8 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,8 +19,9 @@ from tests.support.ports import find_free_port
 from tests.support.running_stack import MANY_AT_ONE_ADDRESS, ROOT
 
 PROJECT = "gatepost-tests"
-SERVICES = ("gateway", "auth_service", "posts_service", "postgres")
-PATIENCE = 300.0  # seconds for one command; the first build installs the libraries
+SERVICES = ("gateway", "auth_service", "posts_service", "postgres", "port_holder")
+STATE_PATIENCE = 300.0  # seconds
+PATIENCE = 1200.0  # seconds for one command; the first build installs the libraries
 
 
 class CommandFailed(Exception):
@@ -37,20 +39,21 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Containers:
-    """A running compose project; ``settings`` are added to the environment of its commands."""
+    """A running compose project; ``settings`` are added to the environment of its commands, which run in ``root``."""
 
     url: str
     port: int
     project: str = PROJECT
     settings: Mapping[str, str] = field(default_factory=dict)
+    root: Path = ROOT
 
     def up(self) -> None:
         """Build, start, and wait until all are healthy, as ``make up`` does."""
         self._run("deploy/compose_up.sh")
 
-    def start(self) -> None:
-        """Start what does not run, without building, and wait until all are healthy."""
-        self._run("deploy/compose_up.sh", "--no-build")
+    def start(self) -> str:
+        """Start what does not run, without building, wait until all are healthy, and return what was printed."""
+        return self._run("deploy/compose_up.sh", "--no-build")
 
     def compose(self, *arguments: str) -> str:
         """Return what a compose command prints."""
@@ -99,6 +102,30 @@ class Containers:
         filters = [part for label in labels for part in ("--filter", f"label={label}")]
         return self._run("docker", "ps", "--all", "--quiet", "--no-trunc", *filters).strip()
 
+    def wait_for_state(self, service: str, template: str, wanted: str) -> None:
+        """Return once Docker says this of a service's container; raises TimeoutError."""
+        self._wait_for(lambda: self.format(service, template).strip() == wanted, f"{service}: {wanted}")
+
+    def wait_until_healthy(self, service: str) -> None:
+        """Return once a service's container is healthy; raises TimeoutError."""
+        self.wait_for_state(service, "{{.State.Health.Status}}", "healthy")
+
+    def wait_for_log(self, service: str, event: str, times: int = 1) -> None:
+        """Return once a service's container has logged an event so often; raises TimeoutError."""
+        self._wait_for(lambda: self.read_log(service).count(event) >= times, f"{service}: {event}")
+
+    def read_log(self, service: str) -> str:
+        """Return what a service's container has logged."""
+        return self._run("docker", "logs", self.find_id(service), is_log=True)
+
+    @staticmethod
+    def _wait_for(holds: Callable[[], bool], what: str) -> None:
+        deadline = time.monotonic() + STATE_PATIENCE
+        while not holds():
+            if time.monotonic() > deadline:
+                raise TimeoutError(what)
+            time.sleep(0.2)
+
     def execute(self, service: str, *command: str) -> str:
         """Return what a command prints inside a container; raises CommandFailed."""
         return self._run("docker", "exec", self.find_id(service), *command)
@@ -109,11 +136,11 @@ class Containers:
         printed = self._run(*command, stdin=json.dumps(list(questions)))
         return [Answer(**answer) for answer in json.loads(printed)]
 
-    def _run(self, *command: str, stdin: str = "") -> str:
+    def _run(self, *command: str, stdin: str = "", is_log: bool = False) -> str:
         finished = subprocess.run(
             command,
-            cwd=ROOT,
-            env=self._environment(),
+            cwd=self.root,
+            env=self.environment(),
             input=stdin,
             capture_output=True,
             text=True,
@@ -122,9 +149,10 @@ class Containers:
         )
         if finished.returncode != 0:
             raise CommandFailed(f"{command}: {finished.stdout}\n{finished.stderr}")
-        return finished.stdout
+        return finished.stdout + finished.stderr if is_log else finished.stdout
 
-    def _environment(self) -> dict[str, str]:
+    def environment(self) -> dict[str, str]:
+        """Return the environment in which commands see this project."""
         outside = {name: value for name, value in os.environ.items() if name not in SETTING_NAMES}
         project = {"COMPOSE_PROJECT_NAME": self.project, "GATEWAY_PORT": str(self.port)}
         nobody_waits = {"DRAIN_SECONDS": "0"}
@@ -161,22 +189,22 @@ def _require_docker() -> None:
 
 
 @contextlib.contextmanager
-def running_containers(project: str = PROJECT, **settings: str) -> Iterator[Containers]:
+def running_containers(project: str = PROJECT, root: Path = ROOT, **settings: str) -> Iterator[Containers]:
     """Give the stack in containers, with empty databases, or skip the test; remove it and its data at the end."""
-    with clean_project(project, **settings) as containers:
+    with clean_project(project, root, **settings) as containers:
         containers.up()
         yield containers
 
 
 @contextlib.contextmanager
-def clean_project(project: str, **settings: str) -> Iterator[Containers]:
+def clean_project(project: str, root: Path = ROOT, **settings: str) -> Iterator[Containers]:
     """Give a compose project in which nothing runs yet, or skip the test; remove it and its data at the end.
 
     The project's name is always the same, so that a run clears away what a killed one left; a second run waits.
     """
     _require_docker()
     port = find_free_port()
-    containers = Containers(f"http://localhost:{port}", port, project, settings)
+    containers = Containers(f"http://localhost:{port}", port, project, settings, root)
     with (Path(tempfile.gettempdir()) / f"{project}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # until the file is closed
         containers.compose("down", "--volumes", "--remove-orphans")

@@ -1,9 +1,12 @@
 """Where the data is, as a test wants the service to find it: emptied and nothing lost, or restarted."""
 
 import contextlib
+from collections.abc import Awaitable, Callable
 
 import asyncpg
-from starlette.applications import Starlette
+
+from shared.errors import Unavailable
+from tests.support.services import RUNNING
 
 
 async def note_place(database: asyncpg.Connection, table: str) -> None:
@@ -18,25 +21,49 @@ async def note_place(database: asyncpg.Connection, table: str) -> None:
     )
 
 
-async def empty_tables(database: asyncpg.Connection, tables: str, numbered: str) -> None:
-    """Empty tables, of which ``numbered`` gives the ids, and let nothing count as lost.
-
-    A statement of the service's own may meanwhile hold some of them and wait for others: then once more.
-    """
-    for is_last in (False, False, True):
-        with contextlib.nullcontext() if is_last else contextlib.suppress(asyncpg.DeadlockDetectedError):
+async def repeat_after_deadlock(
+    database: asyncpg.Connection, *steps: Callable[[asyncpg.Connection], Awaitable[None]]
+) -> None:
+    """Do all steps in one transaction; again if the service locks the same tables in another order just then."""
+    for tries_left in range(10, -1, -1):
+        try:
             async with database.transaction():
-                await database.execute(f"TRUNCATE {tables} RESTART IDENTITY CASCADE")
-                await note_place(database, numbered)
+                for step in steps:
+                    await step(database)
+        except asyncpg.DeadlockDetectedError:
+            if not tries_left:
+                raise
+        else:
             return
 
 
-async def note_restart(app: Starlette, database: asyncpg.Connection) -> None:
-    """Make it look as if the database's server had been restarted since the service last looked.
+async def look_everywhere() -> None:
+    """Let each service of this process see where its data is now, and up to which id."""
+    for app in RUNNING:
+        with contextlib.suppress(Unavailable):  # one whose database is not there
+            await app.state.parts.epoch_watch.look()
 
-    It looks once more before: the higher ids that it may have seen until a table was emptied would be a loss.
+
+async def empty_tables(database: asyncpg.Connection, tables: str, numbered: str) -> None:
+    """Empty tables, of which ``numbered`` gives the ids, and let nothing count as lost.
+
+    A service that has not heard of the last epoch yet would see a loss: its ids were higher.
     """
-    await app.state.parts.epoch_watch.look()
+
+    async def empty(connection: asyncpg.Connection) -> None:
+        await connection.execute(f"TRUNCATE {tables} RESTART IDENTITY CASCADE")
+        await note_place(connection, numbered)
+
+    await look_everywhere()
+    await repeat_after_deadlock(database, empty)
+
+
+async def note_restart(database: asyncpg.Connection) -> None:
+    """Make it look as if the database's server had been restarted since the services of this process last looked.
+
+    Each looks once more before: the higher ids that it may have seen until a table was emptied would be a loss.
+    """
+    await look_everywhere()
     await move_server_start(database)
 
 

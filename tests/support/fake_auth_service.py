@@ -41,6 +41,8 @@ class FakeAuthService:
     asked_of: dict[str, list[Mapping[str, str]]] = field(default_factory=lambda: {"changes": [], "revocations": []})
     epoch: str | None = None
     since: int = 0
+    purged: int = 0
+    _first_change: int = 1
     _first_revocation: int = 1
     _open: set[asyncio.Task[None] | None] = field(default_factory=set)
 
@@ -48,6 +50,12 @@ class FakeAuthService:
         """Let a change of a user be read from the feed: ``created``, ``renamed`` or, without a name, ``deleted``."""
         user = {"id": user_id} if name is None else describe_user(user_id, name)
         self.changes.append({"id": self._next_id("changes"), "kind": kind, "user": user})
+
+    def purge(self) -> None:
+        """Forget all changes, and one that nobody has read."""
+        self.purged = self._next_id("changes")
+        self._first_change = self.purged + 1
+        self.changes.clear()
 
     def revoke(self, session_id: str, until: int | None = None) -> None:
         """Let the end of a session be read from the feed."""
@@ -68,7 +76,8 @@ class FakeAuthService:
             known.clear()
         self.cut = self.renew = self.epoch = None
         self.asked_of = {"changes": [], "revocations": []}
-        self.since = 0
+        self.since = self.purged = 0
+        self._first_change = 1
         self.pause = self.feed_pause = 0.0
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -124,6 +133,7 @@ class FakeAuthService:
                 return answer_with({name: [], "last": 0, "epoch": self.epoch, "since": self.since})
             if page or after > newest or time.monotonic() > deadline:
                 end: Json = {"epoch": self.epoch, "since": self.since} if self.epoch else {}
+                end |= {"purged": self.purged} if page and self.purged else {}
                 return answer_with({name: page, "last": page[-1]["id"] if page else min(after, newest), **end})
             await asyncio.sleep(0.01)
         return self.cut()
@@ -136,7 +146,7 @@ class FakeAuthService:
 
     def _next_id(self, name: str) -> int:
         told: list[Json] = getattr(self, name)
-        first = self._first_revocation if name == "revocations" else 1
+        first = self._first_revocation if name == "revocations" else self._first_change
         return int(str(told[-1]["id"])) + 1 if told else first
 
 

@@ -99,6 +99,8 @@ class Line:
         inner_reader, inner_writer = await asyncio.open_connection(*self._target)
         ends = {writer, inner_writer}
         self._open |= ends
+        if self._is_cut:  # by now
+            self.cut()
         try:
             await asyncio.gather(_copy(reader, inner_writer), _copy(inner_reader, writer))
         finally:

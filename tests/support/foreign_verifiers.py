@@ -7,11 +7,9 @@ import contextlib
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,14 +19,13 @@ import httpx2
 import pytest
 
 from tests.support.node import install_packages
-from tests.support.ports import find_free_port
+from tests.support.ports import find_free_port, wait_until_it_listens
 from tests.support.running_stack import ROOT
 
 FILES = ROOT / "docs" / "verify-elsewhere"
 PACKAGES = ROOT / "tests" / "verify_elsewhere"
 UVICORN = PACKAGES / ".venv" / "bin" / "uvicorn"
 KEPT = 2.0  # seconds for which a key set is kept here
-START_DEADLINE = 30  # seconds
 STOP_DEADLINE = 10
 
 PYTHON = {"FastAPI": "fastapi_pyjwt:app", "Django": "django_pyjwt:application"}
@@ -81,7 +78,7 @@ def running_libraries(expected: Sequence[tuple[str, Expected]]) -> Iterator[list
         (folder / "node_modules").symlink_to(PACKAGES / "node_modules")
         started = [stack.enter_context(_started(name, told, folder)) for name, told in expected]
         for verifier in started:
-            _wait_until_it_listens(verifier, folder)
+            _wait_for(verifier, folder)
         yield started
 
 
@@ -97,7 +94,7 @@ def running_haproxy(expected: Expected, application: str, keys: Path) -> Iterato
         tempfile.TemporaryDirectory(prefix="verifiers-") as made,
         _running(HAPROXY, command, environment, Path(made)) as verifier,
     ):
-        _wait_until_it_listens(verifier, Path(made))
+        _wait_for(verifier, Path(made))
         yield verifier
 
 
@@ -134,14 +131,8 @@ def _running(name: str, command: Sequence[str], environment: Mapping[str, str], 
         process.wait(STOP_DEADLINE)
 
 
-def _wait_until_it_listens(verifier: Verifier, folder: Path) -> None:
-    deadline = time.monotonic() + START_DEADLINE
+def _wait_for(verifier: Verifier, folder: Path) -> None:
     port = urlsplit(verifier.orders).port
-    while True:
-        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
-            return
-        assert verifier.process is not None
-        if verifier.process.poll() is not None or time.monotonic() > deadline:
-            log = (folder / f"{verifier.name}.log").read_text()
-            raise RuntimeError(f"{verifier.name} did not start:\n{log}")
-        time.sleep(0.02)
+    assert verifier.process is not None
+    assert port is not None
+    wait_until_it_listens(verifier.process, port, folder / f"{verifier.name}.log")

@@ -180,7 +180,7 @@ def json_of(answer: bytes) -> dict[str, object]:
     return found
 
 
-async def eventually(holds: Callable[[], bool], seconds: float = 10) -> None:
+async def eventually(holds: Callable[[], bool], seconds: float = 60) -> None:
     """Wait until something holds; raises TimeoutError when it does not in time."""
     async with asyncio.timeout(seconds):
         while not holds():  # noqa: ASYNC110 - what it waits for has no event

@@ -17,7 +17,7 @@ from tests.support.ports import find_free_port
 from tests.support.running_stack import ROOT
 
 SMALL_PIPE = 4096  # bytes, so that it is full after a few lines
-START_DEADLINE = 30.0  # seconds
+START_DEADLINE = 120.0  # seconds
 
 
 @dataclass(frozen=True, slots=True)

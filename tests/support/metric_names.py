@@ -44,6 +44,8 @@ def list_known() -> Known:
     ):
         metrics = Metrics()
         create_app(metrics)
+        metrics.register_loop_lag()  # what a running process has besides: ``shared.process.server``
+        metrics.watch("gatepost_memory_limit_bytes", "", lambda: 1)
         metrics.observe_request("/", "GET", 200, 0.0)  # what is counted plainly has labels once there is something
         known.add(metrics.registry)
     return known

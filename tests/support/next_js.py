@@ -30,8 +30,8 @@ DIFFERENCES = "version-5"
 MADE_THERE = ("node_modules", ".next", ".env*", "*.tsbuildinfo", "next-env.d.ts")
 PROVIDER = "ours"
 
-BUILD_DEADLINE = 300  # seconds
-START_DEADLINE = 30
+BUILD_DEADLINE = 900  # seconds
+START_DEADLINE = 120
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from tests.support.running_stack import ROOT, StackUrls, started_stack
 
 FOLDER = ROOT / "examples" / "orders-fastapi"
 UVICORN = FOLDER / ".venv" / "bin" / "uvicorn"
-START_DEADLINE = 30  # seconds
+START_DEADLINE = 120  # seconds
 ADDRESS = "http://127.0.0.1:8003"
 
 

@@ -9,20 +9,18 @@ import contextlib
 import os
 import re
 import shutil
-import socket
 import subprocess
 import tempfile
-import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from tests.support.ports import wait_until_it_listens
 from tests.support.running_stack import ROOT
 
 CONFIGURATIONS = ROOT / "docs" / "forward-auth"
-START_DEADLINE = 15  # seconds
 STOP_DEADLINE = 10
 
 PROXIES = ("nginx", "caddy", "haproxy")
@@ -82,7 +80,7 @@ def running_proxy(name: str, ports: Ports, configuration: str | None = None) -> 
         with (folder / "log").open("wb") as log:
             process = subprocess.Popen(command, cwd=folder, env=_environment(folder), stdout=log, stderr=log)
         try:
-            _wait_until_it_listens(process, ports.public, folder / "log")
+            wait_until_it_listens(process, ports.public, folder / "log")
             yield Proxy(name, f"http://localhost:{ports.public}")
         finally:
             process.terminate()
@@ -124,16 +122,6 @@ def _prepare(name: str, folder: Path, ports: Ports, configuration: str | None) -
             return [program, "run", "--adapter", "caddyfile", "--config", str(folder / "main")]
         case _:
             return [program, "-db", "-f", str(path)]
-
-
-def _wait_until_it_listens(process: "subprocess.Popen[bytes]", port: int, log: Path) -> None:
-    deadline = time.monotonic() + START_DEADLINE
-    while True:
-        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
-            return
-        if process.poll() is not None or time.monotonic() > deadline:
-            raise RuntimeError(f"the proxy did not start:\n{log.read_text()}")
-        time.sleep(0.02)
 
 
 def _environment(folder: Path) -> Mapping[str, str]:

@@ -35,7 +35,7 @@ class Received:
 
     async def read_chunks(self) -> AsyncIterator[bytes]:
         """Give the chunks of the body as they come."""
-        while size := int(await self.reader.readline(), 16):
+        while size := int(await self.reader.readuntil(b"\r\n"), 16):
             chunk = await self.reader.readexactly(size)
             await self.reader.readexactly(2)
             yield chunk
@@ -62,16 +62,21 @@ class RawUpstream:
         self.script = script
         self.received: list[Received] = []
         self.connections = 0
-        self.open_connections = 0
         self.port = 0
         self.url = ""
-        self._writers: set[asyncio.StreamWriter] = set()
+        self._serving: dict[asyncio.StreamWriter, asyncio.Task[None]] = {}
+
+    @property
+    def open_connections(self) -> int:
+        """How many connections are being served."""
+        return len(self._serving)
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Serve one connection until one side closes it."""
         self.connections += 1
-        self.open_connections += 1
-        self._writers.add(writer)
+        task = asyncio.current_task()
+        assert task is not None
+        self._serving[writer] = task
         try:
             with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
                 while not writer.is_closing():
@@ -79,14 +84,20 @@ class RawUpstream:
                     self.received.append(received)
                     await self.script(received)
         finally:
-            self.open_connections -= 1
-            self._writers.discard(writer)
+            del self._serving[writer]
             writer.close()
 
     def drop_connections(self) -> None:
         """Close every connection, as a stopped server does."""
-        for writer in list(self._writers):
+        for writer in self._serving:
             writer.close()
+
+    async def end(self) -> None:
+        """End every connection, and whatever its script still waits for."""
+        serving = list(self._serving.values())
+        for task in serving:
+            task.cancel()
+        await asyncio.gather(*serving, return_exceptions=True)
 
 
 @contextlib.asynccontextmanager
@@ -106,7 +117,7 @@ async def running_upstream(
         yield upstream
     finally:
         server.close()
-        upstream.drop_connections()
+        await upstream.end()
         await server.wait_closed()
 
 

@@ -1,6 +1,9 @@
 """A front end of one page with the published ``next-auth/react`` in it, bundled by esbuild: one more upstream."""
 
+import contextlib
 import subprocess
+from collections.abc import AsyncIterator
+from pathlib import Path
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -10,7 +13,9 @@ from starlette.routing import Route
 from shared.tokens.protocol import Version
 from tests.support.next_auth_package import FOLDER, PACKAGES
 from tests.support.node import install_packages
-from tests.support.running_stack import ROOT
+from tests.support.providers import write_providers
+from tests.support.running_stack import ROOT, StackUrls, started_stack
+from tests.support.victim import running_app
 
 PATH = "/react-page"
 DEADLINE = 60  # seconds
@@ -48,3 +53,14 @@ def add_to_policy(url: str) -> str:
     """Return the policy that ships with the front end at this URL added to it."""
     text = (ROOT / "gateway" / "rules.toml").read_text()
     return text.replace("[upstreams]\n", f'[upstreams]\nreact = "{url}"\n') + RULE
+
+
+@contextlib.asynccontextmanager
+async def started_ahead_of_page(folder: Path, *providers: str, version: Version = "4") -> AsyncIterator[StackUrls]:
+    """Start a stack in which people sign in with these tables of ``providers.toml``, ahead of the front end."""
+    file, rules = write_providers(folder, *providers), folder / "rules.toml"
+    async with running_app(build_front_end(version)) as port:
+        rules.write_text(add_to_policy(f"http://127.0.0.1:{port}"))
+        told = {"GATEWAY_RULES": str(rules), "PROVIDERS_FILE": str(file), "NEXTAUTH_PROTOCOL": version}
+        with started_stack(told) as urls:
+            yield urls

@@ -10,10 +10,8 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +20,7 @@ import pytest
 
 from tests.support import next_auth_package
 from tests.support.node import install_packages
+from tests.support.ports import wait_until_it_listens
 from tests.support.running_stack import ROOT
 
 Operate = Callable[..., None]
@@ -33,8 +32,7 @@ PACKAGES = ROOT / "tests" / "behind_the_gateway"
 PROGRAMS = PACKAGES / ".venv" / "bin"
 ELSEWHERE = {"nextjs": next_auth_package.FOLDER}
 """Recipes whose packages other tests have, too."""
-PREPARE_DEADLINE = 120  # seconds
-START_DEADLINE = 30
+PREPARE_DEADLINE = 900  # seconds
 STOP_DEADLINE = 10
 
 TITLES = {
@@ -137,7 +135,7 @@ def _started(command: str, folder: Path, environment: Mapping[str, str], port: i
             start_new_session=True,
         )
     try:
-        _wait_until_it_listens(port, process, log)
+        wait_until_it_listens(process, port, log)
         yield
     finally:
         _stop(process)
@@ -162,16 +160,6 @@ def _prepare(command: str, folder: Path, environment: Mapping[str, str]) -> None
         check=False,
     )
     assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
-
-
-def _wait_until_it_listens(port: int, process: "subprocess.Popen[bytes]", log: Path) -> None:
-    deadline = time.monotonic() + START_DEADLINE
-    while True:
-        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
-            return
-        if process.poll() is not None or time.monotonic() > deadline:
-            raise RuntimeError(f"the program did not start:\n{log.read_text()}")
-        time.sleep(0.05)
 
 
 def _stop(process: "subprocess.Popen[bytes]") -> None:

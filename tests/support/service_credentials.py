@@ -2,7 +2,7 @@
 
 from starlette.applications import Starlette
 
-from auth_service.operators.commands import operator
+from auth_service.operators.operator import build_client
 from tests.support.command_line import CommandLine
 
 FEED = "/api/revocations"
@@ -17,7 +17,7 @@ async def create_service(command_line: CommandLine, name: str = "orders") -> str
 
 async def create_within(app: Starlette, name: str = "orders") -> str:
     """Make one in the auth service that runs in this process, and return it."""
-    _, credential = await app.state.parts.service_credentials.create(name, operator())
+    _, credential = await app.state.parts.service_credentials.create(name, build_client("a test"))
     return str(credential)
 
 

@@ -12,14 +12,16 @@ from starlette.applications import Starlette
 
 from auth_service.settings import AuthSettings
 from posts_service.settings import PostsSettings
+from shared.resource_server import ResourceServer
 from shared.settings import SAMPLE_SECRETS
-from shared.tokens.keys import PublishedKeys
 from tests.support.running_stack import MANY_AT_ONE_ADDRESS
 from tests.support.signers import SECRET, USUAL, Signer
 from tests.support.verifiers import published_of
 
 PUBLIC_URL = "http://localhost:3000"
 AUTH_URL = "http://auth.internal"
+RUNNING: list[Starlette] = []
+"""The applications that run in this process now, of whichever test."""
 
 
 def auth_settings(database_url: str, **changes: object) -> AuthSettings:
@@ -69,12 +71,16 @@ def _write_key_file(signer: Signer) -> Path:
 @contextlib.asynccontextmanager
 async def running(app: Starlette) -> AsyncIterator[Starlette]:
     """Give the application between its start and its end; it has read the keys that the auth service publishes."""
-    if isinstance(keys := getattr(app.state.server, "keys", None), PublishedKeys):
-        keys.replace(published_of(USUAL.signer))
+    if isinstance(app.state.server, ResourceServer):
+        app.state.server.following.keys.replace(published_of(USUAL.signer))
     # As a server does at the start: what is asked of it first may come when a test has set up logs in its own way.
     app.middleware_stack = app.build_middleware_stack()
     async with app.router.lifespan_context(app):
-        yield app
+        RUNNING.append(app)
+        try:
+            yield app
+        finally:
+            RUNNING.remove(app)
 
 
 def client_of(app: Starlette, base_url: str = PUBLIC_URL) -> httpx2.AsyncClient:

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from email.message import EmailMessage
 
-from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
+from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session, syntax
 
 USER, PASSWORD = "gatepost", "a password of the tests"
 OK = "250 2.0.0 queued"
@@ -70,24 +70,36 @@ def authenticate(_: SMTP, __: Session, ___: Envelope, ____: str, login: object) 
     return AuthResult(success=is_right, handled=False)
 
 
+class Connection(SMTP):
+    """A client's connection, whose task ends with it."""
+
+    @syntax("STARTTLS", when="tls_context")
+    async def smtp_STARTTLS(self, arg: str) -> None:  # noqa: N802 - aiosmtpd's name
+        """Begin TLS; end where the client left in the middle, which aiosmtpd takes for a success and waits forever."""
+        await super().smtp_STARTTLS(arg)
+        assert self.session is not None
+        if self.tls_context and self.session.ssl is None:
+            raise asyncio.CancelledError
+
+
 @contextlib.asynccontextmanager
 async def smtp_server(
     inbox: Inbox, starttls: ssl.SSLContext | None = None, tls: ssl.SSLContext | None = None, **options: object
 ) -> AsyncIterator[int]:
     """Give the port, on the loopback, of a server that fills an inbox."""
     loop = asyncio.get_running_loop()
-    servers: list[SMTP] = []
+    connections: list[Connection] = []
 
-    def take() -> SMTP:
-        servers.append(SMTP(inbox, loop=loop, hostname="localhost", tls_context=starttls, **options))  # type: ignore[arg-type]
-        return servers[-1]
+    def take() -> Connection:
+        connections.append(Connection(inbox, loop=loop, hostname="localhost", tls_context=starttls, **options))  # type: ignore[arg-type]
+        return connections[-1]
 
     server = await loop.create_server(take, "127.0.0.1", 0, ssl=tls)
     try:
         yield server.sockets[0].getsockname()[1]
     finally:
         server.close()
-        for each in servers:
+        for each in connections:
             if isinstance(each.transport, asyncio.Transport) and not each.transport.is_closing():
                 each.transport.abort()
         await server.wait_closed()

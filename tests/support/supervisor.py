@@ -15,7 +15,7 @@ from pathlib import Path
 
 from tests.support.running_stack import ROOT
 
-DEADLINE = 60.0  # seconds
+DEADLINE = 180.0  # seconds
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,8 +55,8 @@ class Victim:
     entries: list[str] = field(default_factory=list)
     decoded: list[tuple[str, bytes]] = field(default_factory=list)
     """Path and query of what entered."""
-    crashes: int = 0
-    """Answers of kind 5xx to what was sent."""
+    crashes: list[tuple[str, bytes]] = field(default_factory=list)
+    """Which attacks were answered by a status of kind 5xx, and how that answer begins."""
     port: int = 0
     believes_authorization: bool = True
     """Whether it takes whoever sends an ``Authorization`` for somebody; else it checks that itself."""

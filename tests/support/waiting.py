@@ -8,7 +8,7 @@ Answer = TypeVar("Answer")
 
 
 async def wait_until(
-    ask: Callable[[], Awaitable[Answer]], holds: Callable[[Answer], bool], seconds: float = 10
+    ask: Callable[[], Awaitable[Answer]], holds: Callable[[Answer], bool], seconds: float = 60
 ) -> Answer:
     """Return the first answer for which something holds; raises TimeoutError when none comes in time."""
     async with asyncio.timeout(seconds):
