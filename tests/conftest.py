@@ -6,22 +6,38 @@ the integration tests, sign access tokens by a key pair, and verify them by noth
 """
 
 import logging
+import re
 from collections.abc import Generator, Iterator
 from typing import TypeVar
 
 import pytest
 import structlog
+from hypothesis import settings
 from xdist.remote import Producer
 from xdist.scheduler import LoadFileScheduling
 
 from shared.fast.switch import FAST
 from tests.support.signers import USUAL, signer_of
 
-# Folders whose files share a stack or containers, or take a port again that they had: one process runs all of each.
-TOGETHER = (
-    *("tests/containers/", "tests/integration/behind_the_gateway/", "tests/integration/"),
-    *("tests/service/gateway/", "tests/service/restore/"),
+# Files that share a stack or containers, or take a port again that they had: one process runs all of each line. Of the
+# containers those are apart that have a stack of their own.
+TOGETHER = tuple(
+    map(
+        re.compile,
+        (
+            r"tests/containers/test_(changing_secrets|logs|production|restore)\b",
+            r"tests/containers/(?!test_(failover|key_pair|mail|mailbox|providers|upgrade)\b)",
+            r"tests/integration/behind_the_gateway/",
+            r"tests/integration/",
+            r"tests/service/gateway/",
+            r"tests/service/restore/",
+        ),
+    )
 )
+
+# How many examples each property gets. Time gives no verdict: it is the machine's, and not the code's.
+settings.register_profile("sample", max_examples=30, deadline=None)
+settings.register_profile("whole lists", max_examples=500, deadline=None)
 
 Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
 
@@ -31,7 +47,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--no-skips", action="store_true", help="let a skipped test fail")
     parser.addoption("--without-fast", action="store_true", help="test with all of fast/ switched off")
     parser.addoption("--key-pair", action="store_true", help="sign access tokens by a key pair, not a shared secret")
-    parser.addoption("--whole-lists", action="store_true", help="send all attacks, where a sample is sent otherwise")
+    parser.addoption("--whole-lists", action="store_true", help="try all there is, where a sample is tried otherwise")
     parser.addoption("--write-tables", action="store_true", help="write generated tables into docs, do not compare")
 
 
@@ -39,6 +55,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """Turn the switches, before anything is built."""
     FAST.is_on = not config.getoption("without_fast")
     USUAL.signer = signer_of("ES256" if config.getoption("key_pair") else "HS256")
+    settings.load_profile("whole lists" if config.getoption("whole_lists") else "sample")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -55,7 +72,7 @@ class FilesAndFolders(LoadFileScheduling):
 
     def _split_scope(self, nodeid: str) -> str:
         path = super()._split_scope(nodeid)
-        return next((folder for folder in TOGETHER if path.startswith(folder)), path)
+        return next((together.pattern for together in TOGETHER if together.match(path)), path)
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> FilesAndFolders:

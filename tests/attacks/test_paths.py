@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.support.attacks import find_successes, report, request_for, send_bytes
+from tests.support.attacks import Sample, find_successes, report, request_for, send_bytes
 from tests.support.gateway_in_process import RunningGateway
 from tests.support.path_attacks import AIMS, FAMILIES
 from tests.support.victim import Victim
@@ -14,25 +14,23 @@ Record = Callable[[str, object], None]
 
 @pytest.mark.parametrize("family", FAMILIES)
 async def test_no_spelling_of_a_path_passes(
-    gateway: RunningGateway, victim: Victim, family: str, record_property: Record
+    gateway: RunningGateway, victim: Victim, family: str, record_property: Record, sample: Sample
 ) -> None:
     """However a protected path is written, its handler is not entered and its marker is not told."""
-    attacks = list(FAMILIES[family]())
+    attacks = sample(FAMILIES[family]())
     report(record_property, cases=len(attacks))
     assert await find_successes(gateway.port, gateway.host, victim, attacks) == []
 
 
-@pytest.mark.parametrize(
-    ("family", "least"), [("before, inside and after", 1000), ("each character", 500), ("whole targets", 100)]
-)
+@pytest.mark.parametrize("family", FAMILIES)
 async def test_the_same_attacks_pass_a_naive_guard(
-    naive_port: int, victim: Victim, family: str, least: int, record_property: Record
+    naive_port: int, victim: Victim, family: str, record_property: Record, sample: Sample
 ) -> None:
-    """A regular expression on the raw path is bypassed by many of the very same bytes: these attacks are real."""
-    attacks = list(FAMILIES[family]())
+    """A regular expression on the raw path is bypassed by many such bytes: these attacks are real."""
+    attacks = sample(FAMILIES[family]())
     successes = await find_successes(naive_port, f"localhost:{naive_port}", victim, attacks)
     report(record_property, cases=len(attacks), successes=len(successes))
-    assert len(successes) >= least
+    assert len(successes) > len(attacks) / 10
 
 
 @pytest.mark.parametrize("target", ["/%75serposts/1", "/userposts%2f1", "/userposts%0a"])

@@ -14,7 +14,7 @@ from urllib.parse import parse_qs, quote, unquote, urlsplit
 import httpx2
 import pytest
 
-from tests.support.attacks import read_list, report, send_bytes
+from tests.support.attacks import Sample, read_list, report, send_bytes
 from tests.support.browser_urls import find_origin
 from tests.support.next_auth import CALLBACK, CALLBACK_COOKIE, get_csrf_token
 from tests.support.people import PASSWORD, Person, sign_up_and_in
@@ -93,15 +93,21 @@ async def test_the_list_leads_elsewhere(attacked: Attacked, wanted: list[str]) -
 
 
 async def test_signing_in_leads_to_us(
-    client: httpx2.AsyncClient, ada: Person, attacked: Attacked, wanted: list[str], record_property: Record
+    client: httpx2.AsyncClient,
+    ada: Person,
+    attacked: Attacked,
+    wanted: list[str],
+    record_property: Record,
+    sample: Sample,
 ) -> None:
     """Asked by the form or by a cookie, with a redirect or in JSON: the browser stays on our site."""
-    report(record_property, cases=2 * len(wanted))
+    tried = sample(wanted)
+    report(record_property, cases=2 * len(tried))
     form = {"csrfToken": await get_csrf_token(client), "username": ada.email, "password": PASSWORD}
     csrf = "; ".join(f"{name}={value}" for name, value in client.cookies.items())
     client.cookies.clear()
     led_away = []
-    for case, at in zip(wanted, itertools.cycle(attacked.origins)):
+    for case, at in zip(tried, itertools.cycle(attacked.origins)):
         cookie = f"{csrf}; {CALLBACK_COOKIE}={quote(case, safe='')}"
         form_asks = await client.post(at + CALLBACK, data={**form, "callbackUrl": case}, headers={"Cookie": csrf})
         cookie_asks = await client.post(at + CALLBACK, data={**form, "json": "true"}, headers={"Cookie": cookie})

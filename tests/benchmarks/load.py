@@ -18,7 +18,9 @@ import argon2
 import asyncpg
 
 from auth_service.passwords.hashing import LANES, MEMORY, PASSES
-from shared.postgres.database import Database, MigrationFailed
+from shared.postgres.database import Database
+from shared.postgres.obstacles import DatabaseUnreachable
+from shared.postgres.schema import MigrationFailed
 from stack.postgres import DatabaseUrls, PostgresFailed, running_postgres
 from tests.benchmarks.many_rows import (
     INSERT_AUTHORS,
@@ -50,7 +52,7 @@ def main() -> None:
     try:
         with running_postgres(arguments.data, durable=False) as postgres:
             asyncio.run(load(postgres.urls, Amount(arguments.users, arguments.posts)))
-    except (PostgresFailed, MigrationFailed, NotEmpty) as error:
+    except (PostgresFailed, DatabaseUnreachable, MigrationFailed, NotEmpty) as error:
         sys.exit(str(error))
 
 

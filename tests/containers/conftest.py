@@ -1,19 +1,36 @@
-"""What the container tests share: one stack in containers, and somebody who signed up there."""
+"""What the container tests share: one stack in containers, somebody who signed up there, and one as for others."""
 
-from collections.abc import AsyncIterator, Iterator
+import contextlib
+from collections.abc import AsyncIterator, Generator
+from pathlib import Path
 
 import httpx2
 import pytest
 
 from tests.support.containers import Containers, running_containers
+from tests.support.operations_page import section
 from tests.support.people import Person, sign_up_and_in
+from tests.support.production import Production, running_production
+
+FOLDER = Path(__file__).parent
+
+_stacks = contextlib.ExitStack()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(nextitem: pytest.Item | None) -> Generator[None]:
+    """End the stacks after the last test of this folder: idle ones are asked for their health all the time."""
+    try:
+        yield
+    finally:
+        if nextitem is None or FOLDER not in nextitem.path.parents:
+            _stacks.close()
 
 
 @pytest.fixture(scope="session")
-def containers() -> Iterator[Containers]:
+def containers() -> Containers:
     """Give the stack in containers."""
-    with running_containers() as running:
-        yield running
+    return _stacks.enter_context(running_containers())
 
 
 @pytest.fixture
@@ -27,3 +44,11 @@ async def client(containers: Containers) -> AsyncIterator[httpx2.AsyncClient]:
 async def ada(client: httpx2.AsyncClient) -> Person:
     """Give somebody who has just signed up."""
     return await sign_up_and_in(client, "Ada Lovelace")
+
+
+@pytest.fixture(scope="session")
+def production(tmp_path_factory: pytest.TempPathFactory) -> Production:
+    """Give an installation that was made, started and checked by the commands of ``docs/operations.md``."""
+    folder = tmp_path_factory.mktemp("production")
+    commands = _stacks.enter_context(section("First start in production"))
+    return _stacks.enter_context(running_production(folder, commands))

@@ -8,6 +8,7 @@ from tests.support.containers import SERVICES, CommandFailed, Containers
 from tests.support.locks import read_lock
 from tests.support.running_stack import ROOT
 
+LARGEST_IMAGE = 150_000_000  # bytes
 OURS = ("gateway", "auth_service", "posts_service")
 COMPILERS = "gcc g++ cc c++ clang tcc as ld make"
 
@@ -33,20 +34,21 @@ def test_its_root_file_system_is_read_only(containers: Containers, service: str)
 
 
 def test_only_the_gateway_is_published(containers: Containers) -> None:
-    """One port is open on the host, the gateway's, and only on 127.0.0.1."""
+    """One port is open on the host, the one held for the gateway, and only on 127.0.0.1."""
     published = {service: containers.read_published(service) for service in SERVICES}
     assert published == {
-        "gateway": [("3000/tcp", "127.0.0.1", str(containers.port))],
+        "gateway": [],
         "auth_service": [],
         "posts_service": [],
         "postgres": [],
+        "port_holder": [("3000/tcp", "127.0.0.1", str(containers.port))],
     }
 
 
 @pytest.mark.parametrize("service", OURS)
 def test_its_image_holds_only_its_own_code(containers: Containers, service: str) -> None:
-    """An image holds the service's folder and ``shared``, no compiler, and no pip beside the libraries."""
-    assert containers.execute(service, "ls", "/app").split() == sorted([service, "shared"])
+    """An image holds the service's folder, ``shared`` and its commit, no compiler, and no pip beside the libraries."""
+    assert containers.execute(service, "ls", "/app").split() == sorted(["COMMIT", service, "shared"])
     look = f"for program in {COMPILERS}; do command -v $program || true; done"
     assert containers.execute(service, "sh", "-c", look) == ""
     assert "pip" not in containers.execute(service, "ls", "/venv/bin").split()
@@ -82,6 +84,7 @@ def test_each_secret_is_only_where_it_is_used(containers: Containers) -> None:
         "auth_service": {*keys, *gateway, *posts, *cookies, "AUTH_DATABASE_URL"},
         "posts_service": {*keys, *posts, "POSTS_DATABASE_URL"},
         "postgres": {"AUTH_DATABASE_URL", "POSTS_DATABASE_URL"},
+        "port_holder": set(),
     }
 
 
@@ -90,6 +93,23 @@ def read_secret_names(containers: Containers, service: str) -> set[str]:
     environment: list[str] = json.loads(containers.format(service, "{{json .Config.Env}}"))
     names = {line.partition("=")[0] for line in environment}
     return {name for name in names if "SECRET" in name or name.endswith("DATABASE_URL")}
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_what_it_takes_is_bounded(containers: Containers, service: str) -> None:
+    """A container's memory has a limit, and its log is rotated."""
+    assert int(containers.format(service, "{{.HostConfig.Memory}}")) > 0
+    log = json.loads(containers.format(service, "{{json .HostConfig.LogConfig}}"))
+    assert log == {"Type": "json-file", "Config": {"max-file": "5", "max-size": "20m"}}
+
+
+@pytest.mark.parametrize("service", [*OURS, "port_holder"])
+def test_its_image_is_small(containers: Containers, service: str) -> None:
+    """An image takes less than 150 MB."""
+    size = containers.run_script(
+        "docker", "image", "inspect", "--format", "{{.Size}}", containers.format(service, "{{.Image}}").strip()
+    )
+    assert int(size) < LARGEST_IMAGE
 
 
 def test_the_gateway_cannot_reach_the_databases(containers: Containers) -> None:

@@ -7,21 +7,36 @@ from collections.abc import AsyncIterator, Iterator
 import httpx2
 import pytest
 
-from tests.support.containers import Containers, running_containers
+from tests.support.containers import Containers, clean_project
+from tests.support.operations_page import Command, Commands, copy_project, section
 from tests.support.people import PASSWORD, Person, sign_up_and_in
 from tests.support.waiting import wait_until
 
 PROJECT = "gatepost-failover"
-PATIENCE = 60.0  # seconds
+PATIENCE = 180.0  # seconds
 QUERIES = "gatepost_list_queries_total"
 SHOW_METRICS = "import urllib.request as r; print(r.urlopen('http://127.0.0.1:8102/metrics').read().decode())"
 
 
 @pytest.fixture(scope="module")
-def containers() -> Iterator[Containers]:
-    """Give a stack of its own, with a standby."""
-    with running_containers(PROJECT, COMPOSE_FILE="docker-compose.yml:deploy/postgres/standby.yml") as running:
-        yield running
+def commands() -> Iterator[Commands]:
+    """Give the commands of the page, all of which the tests take, one after the other."""
+    with section("When PostgreSQL fails") as commands:
+        yield commands
+
+
+@pytest.fixture(scope="module")
+def containers(tmp_path_factory: pytest.TempPathFactory, commands: Commands) -> Iterator[Containers]:
+    """Give a stack with secrets of its own that has run without a standby, and was given one."""
+    clone = copy_project(tmp_path_factory.mktemp("clone"))
+    with clean_project(PROJECT, clone) as containers:
+        containers.run_script("deploy/https/new_env.sh", "gate.example.com")
+        env = clone / ".env"
+        own = [line for line in env.read_text().splitlines() if not line.startswith(("COMPOSE_FILE", "ENVIRONMENT"))]
+        env.write_text("\n".join((*own, "COMPOSE_FILE=docker-compose.yml", "")))  # for tests by http
+        containers.up()
+        commands.take("add_standby.sh").run(clone, containers.environment())
+        yield containers
 
 
 class Writer:
@@ -94,11 +109,15 @@ def count_reads(containers: Containers, server: str) -> float:
 async def test_a_write_waits_for_the_standby(containers: Containers, client: httpx2.AsyncClient, ada: Person) -> None:
     """While the standby does not follow, writes are refused and reads go on; nothing refused counts as acknowledged."""
     writer = Writer(client, ada)
+
+    async def read_list() -> int:
+        return (await client.get(f"/api/user/{ada.id}", headers=ada.bearer)).status_code
+
     assert await writer.write() == 201
     containers.docker("pause", "postgres_standby")
     try:
         assert await writer.write() == 503
-        assert (await client.get(f"/api/user/{ada.id}", headers=ada.bearer)).status_code == 200
+        await wait_until(read_list, lambda status: status == 200, seconds=PATIENCE)
     finally:
         containers.docker("unpause", "postgres_standby")
     await wait_until(writer.write, lambda status: status == 201, seconds=PATIENCE)
@@ -121,7 +140,39 @@ async def test_lists_are_read_at_the_standby(containers: Containers, client: htt
     assert count_reads(containers, "standby") >= before + 50
 
 
-async def test_the_standby_takes_over(containers: Containers, client: httpx2.AsyncClient, ada: Person) -> None:
+def list_starts(containers: Containers) -> list[str]:
+    """Return since when each PostgreSQL has run."""
+    return [containers.format(server, "{{.State.StartedAt}}") for server in ("postgres", "postgres_standby")]
+
+
+async def test_all_passwords_are_changed(containers: Containers, client: httpx2.AsyncClient, ada: Person) -> None:
+    """The roles and the standby get new passwords; neither server is started anew, and writes and reads go on.
+
+    A role gets its own even while the standby is away, when no other write ends.
+    """
+    before = list_starts(containers)
+    containers.docker("pause", "postgres_standby")
+    try:
+        containers.run_script("deploy/change_secret.sh", "database", "auth", "posts")
+    finally:
+        containers.docker("unpause", "postgres_standby")
+    containers.run_script("deploy/change_secret.sh", "database", "standby")
+    await asyncio.to_thread(containers.start)
+    assert list_starts(containers) == before
+    writer = Writer(client, ada)
+    await wait_until(writer.write, lambda status: status == 201, seconds=PATIENCE)
+    counted = count_reads(containers, "standby")
+
+    async def count() -> float:
+        await writer.list_titles()
+        return await asyncio.to_thread(count_reads, containers, "standby")
+
+    await wait_until(count, lambda found: found > counted, seconds=PATIENCE)
+
+
+async def test_the_standby_takes_over(
+    containers: Containers, commands: Commands, client: httpx2.AsyncClient, ada: Person
+) -> None:
     """The primary is killed under load and the standby promoted: writes resume, and nothing acknowledged is lost.
 
     Who was signed in stays so, and the old primary, come back by accident, acknowledges nothing of its own.
@@ -130,7 +181,7 @@ async def test_the_standby_takes_over(containers: Containers, client: httpx2.Asy
     async with writing(writer):
         await wait_for_writes(writer)
         await asyncio.to_thread(containers.docker, "kill", "postgres")
-        await asyncio.to_thread(containers.run_script, "deploy/postgres/promote.sh")
+        await asyncio.to_thread(commands.take("promote.sh").run, containers.root, containers.environment())
         await wait_for_writes(writer)
         assert set(writer.statuses) <= {201, 503}
         await asyncio.to_thread(containers.docker, "start", "postgres")
@@ -143,3 +194,26 @@ async def test_the_standby_takes_over(containers: Containers, client: httpx2.Asy
     assert (signed_in.status_code, signed_in.json()["id"]) == (200, ada.id)
     grace = await sign_up_and_in(client, "Grace Hopper")
     assert grace.id != ada.id
+
+
+async def test_the_way_back(
+    containers: Containers, commands: Commands, client: httpx2.AsyncClient, ada: Person
+) -> None:
+    """``make up`` and backups live with a standby that leads; then the first leads again, and nothing is lost."""
+    said = await asyncio.to_thread(containers.run_script, "deploy/compose_up.sh", "--no-build")
+    assert "postgres stays off: postgres_standby has taken its place" in said
+    assert containers.format("postgres", "{{.State.Running}}").strip() == "false"
+    containers.run_script("deploy/postgres/backup.sh", str(containers.root / "backups"))
+    recovery = Command("deploy/postgres/recover.sh latest")
+    refused = await asyncio.to_thread(recovery.run, containers.root, containers.environment(), status=1)
+    assert "nothing was stopped: let it lead again" in refused
+
+    writer = Writer(client, ada)
+    async with writing(writer):
+        await wait_for_writes(writer)
+        await asyncio.to_thread(commands.take("fail_back.sh").run, containers.root, containers.environment())
+        await wait_for_writes(writer)
+    assert set(writer.statuses) <= {201, 503}
+    assert set(writer.acknowledged) <= set(await writer.list_titles())
+    ask = ("psql", "-U", "postgres", "-Atc", "SELECT pg_is_in_recovery()")
+    assert [containers.execute(server, *ask).strip() for server in ("postgres", "postgres_standby")] == ["f", "t"]

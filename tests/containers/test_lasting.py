@@ -24,7 +24,7 @@ async def assert_still_there(client: httpx2.AsyncClient, author: Person, posts: 
     assert (signed_in.status_code, signed_in.json()["id"]) == (200, author.id)
 
 
-@pytest.mark.parametrize("service", ["gateway", "auth_service", "posts_service", "postgres"])
+@pytest.mark.parametrize("service", ["gateway", "auth_service", "posts_service", "postgres", "port_holder"])
 async def test_each_container_can_be_recreated(
     containers: Containers, client: httpx2.AsyncClient, ada: Person, service: str
 ) -> None:
@@ -39,8 +39,8 @@ async def test_each_container_can_be_recreated(
 
 
 async def test_data_outlives_down_and_up(containers: Containers, client: httpx2.AsyncClient, ada: Person) -> None:
-    """``down`` removes the containers and networks; the next ``up`` finds users and posts again."""
+    """``down`` removes the containers and networks; the next ``up`` finds users and posts again, and says where."""
     post = await write_post(client, ada, "Before down")
     containers.compose("down")
-    containers.start()
+    assert f"Gatepost runs at http://localhost:{containers.port} (make logs, make down)" in containers.start()
     await assert_still_there(client, ada, [post])

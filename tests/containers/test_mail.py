@@ -19,7 +19,7 @@ LOGIN = "gatepost:a%20password%20of%20the%20tests"
 STARTTLS = f"smtp://{LOGIN}@{HOST}:587"
 SILENCE = f"smtp://{LOGIN}@{HOST}:2500"
 INBOX = "/var/spool/exim4/inbox"
-PATIENCE = 60.0  # seconds
+PATIENCE = 180.0  # seconds
 WRITE = """
 import asyncio, asyncpg, datetime, os, sys
 from auth_service.mail.letters import LetterKind

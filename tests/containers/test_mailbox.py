@@ -94,7 +94,7 @@ def test_it_reaches_nothing_outside(stack: WithMailbox) -> None:
 
 
 def test_its_image_holds_only_what_it_needs(stack: WithMailbox) -> None:
-    """The image holds the mailbox's folder and ``shared``, and nothing else of ours."""
+    """The image holds the mailbox's folder, ``shared`` and the number of the commit, and nothing else of ours."""
     listed = stack.containers.execute("mailbox", "find", "/app", "-maxdepth", "2", "-path", "/app/deploy*").split()
     assert listed == ["/app/deploy", "/app/deploy/mailbox"]
-    assert sorted(stack.containers.execute("mailbox", "ls", "/app").split()) == ["deploy", "shared"]
+    assert sorted(stack.containers.execute("mailbox", "ls", "/app").split()) == ["COMMIT", "deploy", "shared"]

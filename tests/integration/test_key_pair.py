@@ -19,7 +19,7 @@ from tests.support.waiting import wait_until
 KEYS, ISSUER = "/.well-known/jwks.json", "/.well-known/oauth-authorization-server"
 ONE, TWO = pair_up(make_ec_key(1)), pair_up(make_rsa_key())
 AT_ONCE = 4
-PATIENCE = 60  # seconds
+PATIENCE = 180  # seconds
 
 
 @pytest.fixture(scope="module")

@@ -23,11 +23,9 @@ from tests.support.providers import (
     read_error,
     running_provider,
     sign_in,
-    write_providers,
 )
-from tests.support.react_page import PATH, add_to_policy, build_front_end
-from tests.support.running_stack import StackUrls, started_stack
-from tests.support.victim import running_app
+from tests.support.react_page import PATH, started_ahead_of_page
+from tests.support.running_stack import StackUrls
 from tests.support.waiting import wait_until
 
 PROVIDER_PORT, OTHER_PORT = find_free_port(), find_free_port()
@@ -40,12 +38,8 @@ async def stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stack
     folder = tmp_path_factory.mktemp("providers")
     table = f'id = "ours"\nname = "Example"\nissuer = "http://127.0.0.1:{PROVIDER_PORT}"'
     other = f'id = "other"\nname = "Other"\nissuer = "http://127.0.0.1:{OTHER_PORT}"'
-    file = write_providers(folder, table, other)
-    rules = folder / "rules.toml"
-    async with running_app(build_front_end()) as port:
-        rules.write_text(add_to_policy(f"http://127.0.0.1:{port}"))
-        with started_stack({"GATEWAY_RULES": str(rules), "PROVIDERS_FILE": str(file)}) as urls:
-            yield urls
+    async with started_ahead_of_page(folder, table, other) as urls:
+        yield urls
 
 
 @pytest.fixture(scope="module")

@@ -10,10 +10,9 @@ from tests.support.browser import prove_elsewhere
 from tests.support.next_auth_5 import NAMES
 from tests.support.next_auth_package import running_client
 from tests.support.ports import find_free_port
-from tests.support.providers import Running, running_provider, write_providers
-from tests.support.react_page import PATH, add_to_policy, build_front_end
-from tests.support.running_stack import StackUrls, started_stack
-from tests.support.victim import running_app
+from tests.support.providers import Running, running_provider
+from tests.support.react_page import PATH, started_ahead_of_page
+from tests.support.running_stack import StackUrls
 
 PROVIDER_PORT = find_free_port()
 
@@ -23,12 +22,8 @@ async def stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stack
     """Give a stack in which people sign in with a provider, and whose gateway has the React page behind it."""
     folder = tmp_path_factory.mktemp("providers")
     table = f'id = "ours"\nname = "Example"\nissuer = "http://127.0.0.1:{PROVIDER_PORT}"'
-    file, rules = write_providers(folder, table), folder / "rules.toml"
-    async with running_app(build_front_end("5")) as port:
-        rules.write_text(add_to_policy(f"http://127.0.0.1:{port}"))
-        told = {"GATEWAY_RULES": str(rules), "PROVIDERS_FILE": str(file), "NEXTAUTH_PROTOCOL": "5"}
-        with started_stack(told) as urls:
-            yield urls
+    async with started_ahead_of_page(folder, table, version="5") as urls:
+        yield urls
 
 
 @pytest.fixture(scope="module")

@@ -9,6 +9,14 @@ from shared.postgres import housekeeping
 from shared.tokens import published_keys
 from stack.postgres import DatabaseUrls
 from tests.support.own_postgres import own_postgres
+from tests.support.remembered_hashes import remembering_hashes
+
+
+@pytest.fixture(scope="module", autouse=True)
+def remembered_hashes() -> Iterator[None]:
+    """Compute no hash twice; what is computed elsewhere is as ever."""
+    with remembering_hashes():
+        yield
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -27,6 +27,7 @@ SOUND = {
     **{name: f"{KEY}-{name}" for name in ("NEXTAUTH_SECRET", "GATEWAY_SERVICE_SECRET", "POSTS_SERVICE_SECRET")},
     **dict.fromkeys(("AUTH_DATABASE_URL", "POSTS_DATABASE_URL"), "postgresql://nowhere.invalid/none"),
     "AUTH_SERVICE_URL": "http://nowhere.invalid",
+    "NEXTAUTH_URL": "https://example.com",
     "PORT": "1",
     "METRICS_PORT": "2",
 }
@@ -92,7 +93,7 @@ def test_a_file_without_the_right_key(tmp_path: Path, case: str, program: str) -
     file.touch(0o600)
     file.write_bytes(content)
     words, before = COMMANDS[program]
-    assert_refused(run(words, TOKEN_KEY_FILE=str(file)), f"{before}TOKEN_KEY_FILE: names a file {said}")
+    assert_refused(run(words, TOKEN_KEY_FILE=str(file)), f"{before}TOKEN_KEY_FILE: names a file {said} ({file})")
 
 
 @pytest.mark.parametrize("program", COMMANDS)
@@ -104,10 +105,10 @@ def test_a_file_that_is_not_ours_alone(tmp_path: Path, program: str) -> None:
     file.chmod(0o644)
     said = "names a file that others can read; make it its owner's alone by chmod 600"
     ended = run(words, TOKEN_KEY_FILE=str(file), SECRET_KEY=f"{KEY}-SECRET_KEY")
-    assert_refused(ended, f"{before}TOKEN_KEY_FILE: {said}")
+    assert_refused(ended, f"{before}TOKEN_KEY_FILE: {said} ({file})")
     for path in (tmp_path, tmp_path / "none"):
         ended = run(words, TOKEN_KEY_FILE=str(path), SECRET_KEY=f"{KEY}-SECRET_KEY")
-        assert_refused(ended, f"{before}TOKEN_KEY_FILE: names a file that can't be read")
+        assert_refused(ended, f"{before}TOKEN_KEY_FILE: names a file that can't be read ({path})")
 
 
 @pytest.mark.parametrize("program", COMMANDS)

@@ -52,7 +52,7 @@ def test_what_compose_has_otherwise_is_said() -> None:
     others = {
         name: value
         for name, value in re.findall(r"\$\{([A-Z_]+):-([^}]*)\}", compose)
-        if name in SETTING_NAMES and ours[name] not in {"", value} and name != "GATEWAY_RULES"
+        if value and name in SETTING_NAMES and ours[name] not in {"", value} and name != "GATEWAY_RULES"
     }
     assert {"LOG_FORMAT", "DRAIN_SECONDS"} <= set(others)
     for name, value in others.items():

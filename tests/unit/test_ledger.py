@@ -45,3 +45,13 @@ def test_failures() -> None:
     for at, status in enumerate((200, 502, 404, 503, 504, None, 304)):
         ledger.note(Seen("read", float(at), 0.1, status))
     assert (ledger.failed, ledger.broken, ledger.find_last_failure(), ledger.breaches) == (4, 1, 5.0, [])
+
+
+def test_an_id_that_comes_twice_is_a_breach() -> None:
+    """An id given out for somebody else is a breach; told again for the same, or of another kind, it is none."""
+    ledger = Ledger()
+    for kind, owner in (("user", "ada@example.com"), ("user", "ada@example.com"), ("post", "a title")):
+        ledger.note_id(kind, 7, owner)
+    assert ledger.breaches == []
+    ledger.note_id("user", 7, "mary@example.com")
+    assert ledger.breaches == ["the id 7 of a user was given out twice"]

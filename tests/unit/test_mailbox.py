@@ -126,6 +126,6 @@ def test_it_is_found_at_one_place() -> None:
     assert f"PORT={page}\n" in image
     script = (ROOT / "deploy" / "compose.sh").read_text()
     assert re.findall(r"SMTP_URL=(smtp\S+)", script) == [f"smtp://mailbox:{smtp}?tls=none"]
-    assert re.findall(r"MAIL_FROM:-([^}]*)}", script) == [SENDER]
+    assert re.findall(r"MAIL_FROM=\$\{from:-([^}]*)}", script) == [SENDER]
     program = (ROOT / "deploy" / "mailbox" / "__main__.py").read_text()
     assert re.findall(r"default=(\d+)", program) == [str(smtp), str(page)]

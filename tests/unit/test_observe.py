@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from shared.postgres.database import POOL_SIZE
+from deploy.alert_rules import read_rules, write_prometheus_rule
 from tests.support.house import ROOT
 from tests.support.metric_names import Known, list_known
 
@@ -28,6 +28,11 @@ def list_queries() -> list[str]:
     panels = [target["expr"] for panel in DASHBOARD["panels"] for target in panel["targets"]]
     annotations = [each["expr"] for each in DASHBOARD["annotations"]["list"]]
     return [*panels, *annotations, *(rule["expr"] for rule in RULES)]
+
+
+def find_metrics(query: str) -> list[str]:
+    """Return the metrics that a query names."""
+    return re.findall(r"\b(gatepost_\w+|process_\w+|up|ALERTS)\b", query)
 
 
 @pytest.fixture(scope="module")
@@ -49,27 +54,107 @@ def test_promtool_accepts_it(arguments: tuple[str, ...]) -> None:
     assert ended.returncode == 0, ended.stdout + ended.stderr
 
 
+@pytest.mark.parametrize(("severity", "receiver"), [("critical", "at once"), ("warning", "in the morning")])
+def test_somebody_is_called(severity: str, receiver: str) -> None:
+    """Alertmanager takes the sample, which tells those who are to act: at once what is critical."""
+    if shutil.which("amtool") is None:
+        pytest.skip("amtool is not installed")
+    for arguments in (("check-config",), ("config", "routes", "test", f"severity={severity}", "--config.file")):
+        command = ["amtool", *arguments, "alertmanager.yaml"]
+        ended = subprocess.run(command, cwd=FOLDER, capture_output=True, text=True, check=False)
+        assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert ended.stdout.strip() == receiver
+
+
+def test_prometheus_knows_whom_to_tell() -> None:
+    """The alerts go to the Alertmanager of compose, whose inhibitions name alerts that there are."""
+    ((alertmanagers,),) = [each["static_configs"] for each in PROMETHEUS["alerting"]["alertmanagers"]]
+    assert alertmanagers["targets"] == ["alertmanager:9093"]
+    assert "alertmanager" in COMPOSE
+    inhibited = re.findall(r"Gatepost\w+", (FOLDER / "alertmanager.yaml").read_text())
+    assert set(inhibited) <= {rule["alert"] for rule in RULES}
+
+
 def test_every_alert_is_tested() -> None:
-    """Each alert has a case in which it fires and one in which it does not."""
-    checks = [check for case in CASES for check in case["alert_rule_test"]]
-    names = {rule["alert"] for rule in RULES}
-    assert {check["alertname"] for check in checks if check.get("exp_alerts")} == names
-    assert {check["alertname"] for check in checks if not check.get("exp_alerts")} == names
+    """Each alert has a case in which it fires, and in another nothing at all does though all it asks about is there."""
+    (quiet, idle, loud, said) = CASES
+    fired = {
+        re.search(r'alertname="(\w+)"', sample["labels"])[1]  # type: ignore[index]
+        for check in loud["promql_expr_test"]
+        for sample in check["exp_samples"]
+    }
+    assert fired == {rule["alert"] for rule in RULES}
+    for case in (quiet, idle):
+        assert [check["exp_samples"] for check in case["promql_expr_test"]] == [[], []]
+    there = " ".join(series["series"] for series in quiet["input_series"])
+    for rule in RULES:
+        assert set(find_metrics(rule["expr"])) <= set(find_metrics(there)), rule["alert"]
+    assert [check["exp_alerts"][0]["exp_annotations"] for check in said["alert_rule_test"]]
 
 
 def test_every_alert_says_what_to_do() -> None:
-    """Each alert waits a while, has a severity, and says what is the matter and what to do."""
+    """Each alert waits a while, has a severity, and says what is the matter, what to do, and where more stands."""
     for rule in RULES:
         assert {"for", "labels", "annotations"} <= set(rule)
         assert rule["labels"]["severity"] in {"warning", "critical"}
-        assert set(rule["annotations"]) == {"summary", "action"}
+        assert set(rule["annotations"]) == {"summary", "action", "runbook_url"}
+
+
+def test_every_alert_has_its_entry_in_the_runbook() -> None:
+    """Each alert's URL leads to an entry of its own, which is complete, and no entry is about what does not exist."""
+    page, _, rest = (ROOT / "docs" / "operations.md").read_text().partition("\n## Alerts\n")
+    assert page
+    entries = dict(re.findall(r"^### (Gatepost\w+)\n(.*?)(?=^##|\Z)", rest, re.MULTILINE | re.DOTALL))
+    assert list(entries) == [rule["alert"] for rule in RULES]
+    for rule in RULES:
+        assert rule["annotations"]["runbook_url"] == f"docs/operations.md#{rule['alert'].lower()}"
+        parts = re.findall(r"^- \*\*([\w ]+)\*\*: (?=\S)", entries[rule["alert"]], re.MULTILINE)
+        assert parts == ["Means", "Users notice", "Look", "Do"], rule["alert"]
+
+
+def test_no_number_is_written_twice() -> None:
+    """A limit that is a setting, or somebody else's, is compared as a metric: no alert repeats a default of ours."""
+    expressions = {rule["alert"]: rule["expr"] for rule in RULES}
+    for alert, limit in (
+        ("GatepostDatabaseFull", "gatepost_database_connections_limit"),
+        ("GatepostMemory", "gatepost_memory_limit_bytes"),
+        ("GatepostDescriptors", "process_max_fds"),
+    ):
+        assert limit in expressions[alert]
+
+
+def test_what_has_an_alert_of_its_own_is_not_told_twice() -> None:
+    """The alert on any other remark leaves out those that have one, and no others; each remark is told by one."""
+    (own,) = [rule["expr"] for rule in RULES if rule["alert"] == "GatepostKeys"]
+    (rest,) = [rule["expr"] for rule in RULES if rule["alert"] == "GatepostRemarked"]
+    told = set(re.search(r'about=~"([^"]*)"', own)[1].split("|"))  # type: ignore[index]
+    left_out = set(re.search(r'about!~"([^"]*)"', rest)[1].split("|"))  # type: ignore[index]
+    assert left_out == told | {"clock", "mail", "revocations", "user_changes"}
+    assert {"GatepostClockOff", "GatepostLettersWait", "GatepostFeedCut"} <= {rule["alert"] for rule in RULES}
+
+
+def test_the_operator_s_rules_are_these() -> None:
+    """Kubernetes gets the same alerts; ``make alerts`` writes them."""
+    rule = ROOT / "deploy" / "kubernetes" / "monitoring" / "prometheus-rule.yaml"
+    assert rule.read_text() == write_prometheus_rule(read_rules())
+
+
+def test_runbooks_are_found_where_they_are_published() -> None:
+    """With an address in front each URL is complete, and nothing else is different."""
+    published = read_rules("https://git.example.org/gatepost/blob/main/")
+    urls = [rule["annotations"].pop("runbook_url") for group in published["groups"] for rule in group["rules"]]
+    assert urls[0] == "https://git.example.org/gatepost/blob/main/docs/operations.md#gatepostreplicadown"
+    without = [{**rule, "annotations": {**rule["annotations"]}} for rule in RULES]
+    for rule in without:
+        del rule["annotations"]["runbook_url"]
+    assert [rule for group in published["groups"] for rule in group["rules"]] == without
 
 
 def test_queries_name_only_what_there_is(known: Known) -> None:
     """No query of an alert or of the dashboard names a metric or a label that no service has."""
     for query in list_queries():
         bare = re.sub(r'"[^"]*"', '""', query)
-        assert set(re.findall(r"\b(gatepost_\w+|up|ALERTS)\b", bare)) <= known.metrics, query
+        assert set(find_metrics(bare)) <= known.metrics, query
         matched = re.findall(r"(\w+)\s*(?:=~|!~|!=|=)", bare)
         grouped = [label for labels in re.findall(r"\bby \(([^)]*)\)", bare) for label in labels.split(",")]
         assert {label.strip() for label in (*matched, *grouped)} <= known.labels, query
@@ -97,7 +182,8 @@ def test_prometheus_finds_every_service() -> None:
     """
     image = (ROOT / "Dockerfile").read_text()
     found = {job["job_name"]: job["dns_sd_configs"][0] for job in PROMETHEUS["scrape_configs"]}
-    ours = {name for name, service in COMPOSE.items() if "build" in service and "profiles" not in service}
+    built = {name for name, service in COMPOSE.items() if "build" in service and "profiles" not in service}
+    ours = built - {"port_holder"}  # which has nothing to tell
     assert set(found) == ours
     for name, target in found.items():
         stage = image.partition(f"AS {name}\n")[2]
@@ -105,15 +191,9 @@ def test_prometheus_finds_every_service() -> None:
         assert f"METRICS_PORT={target['port']}\n" in stage.partition("EXPOSE")[0]
 
 
-def test_the_threshold_of_the_pool_is_the_pools_size() -> None:
-    """The alert on lent connections fires at as many as a replica has."""
-    (rule,) = [rule for rule in RULES if rule["alert"] == "GatepostDatabaseFull"]
-    assert rule["expr"].endswith(f">= {POOL_SIZE}")
-
-
 def test_watching_is_optional_and_local() -> None:
-    """Prometheus and Grafana start only with their profile, and listen on 127.0.0.1 alone."""
-    for name in ("prometheus", "grafana"):
+    """Prometheus, Alertmanager and Grafana start only with their profile, and listen on 127.0.0.1 alone."""
+    for name in ("prometheus", "alertmanager", "grafana"):
         assert COMPOSE[name]["profiles"] == ["observe"]
         assert all(port.startswith("127.0.0.1:") for port in COMPOSE[name]["ports"])
         sources = [volume.split(":")[0] for volume in COMPOSE[name]["volumes"]]

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import httpx2
 import pytest
 
-from gateway.wire.headers import _CLAIMS
+from gateway.messages.headers import _CLAIMS
 from tests.support.next_auth import sign_in
 from tests.support.people import Person
 from tests.support.proxies import CONFIGURATIONS

@@ -1,6 +1,7 @@
 """The auth service's database is put back to an earlier state: nobody becomes somebody else by it."""
 
 import asyncio
+import itertools
 import uuid
 from pathlib import Path
 
@@ -153,6 +154,25 @@ async def test_the_data_alone_is_restored(installation: Installation, folder: Pa
                 await database.execute(f"TRUNCATE {EMPTIED}")
             await restore(urls.auth, folder / "auth.dump", [*DATA_ALONE, *(f"--table={name}" for name in FILLED)])
             await assert_nobody_became_another(services, ada, mary, draft)
+
+
+async def test_names_are_forgotten_while_others_sign_up(installation: Installation, folder: Path) -> None:
+    """However often somebody signs up, the names of users who are unknown since a restore are soon shown no more."""
+
+    async def sign_up_on(auth: httpx2.AsyncClient) -> None:
+        for number in itertools.count():
+            await sign_up_when_possible(auth, f"Later{number}")
+            await asyncio.sleep(0.5)
+
+    with installation.postgres() as urls:
+        async with installation.services(urls) as services:
+            await begin(services, folder / "auth.dump", urls.auth)
+            await restore(urls.auth, folder / "auth.dump")
+            signing_up = asyncio.create_task(sign_up_on(services.auth))
+            try:
+                await wait_for_names(services.posts, by_ada="Ada", by_mary=None)
+            finally:
+                signing_up.cancel()
 
 
 async def test_rows_are_replaced_by_older_ones(installation: Installation, folder: Path) -> None:

@@ -9,7 +9,7 @@ import httpx2
 import pytest
 from starlette.applications import Starlette
 
-from auth_service.operators.commands import operator
+from auth_service.operators.operator import build_client
 from auth_service.tables.revocations import PAGE, insert_revocations
 from auth_service.tables.sessions import SessionId
 from tests.support.followers_elsewhere import COMMANDS, following_elsewhere
@@ -106,4 +106,4 @@ def url_of(installation: Installation) -> str:
 
 async def revoke(app: Starlette) -> None:
     """Revoke the service's credential."""
-    await app.state.parts.service_credentials.revoke("orders", operator())
+    await app.state.parts.service_credentials.revoke("orders", build_client("a test"))
