@@ -11,12 +11,14 @@ BIN := $(VENV)/bin
 PORT ?= 3000
 DATA ?= .data
 PYTEST := $(BIN)/python -m pytest
-# Of all tests: what is long is in the folders that come first, so files are shared out in their order.
-IN_PROCESSES := -n 2 --no-loadscope-reorder
+# Of all tests: what is long is in the folders that come first, so files are shared out in their order. A test that
+# hangs ends its process after a while; another in its place would begin with the same test.
+IN_PROCESSES := -n 2 --no-loadscope-reorder --max-worker-restart 0
 ORDERS := examples/orders-fastapi
 HASHES := tests/hashes
 VERIFIERS := tests/verify_elsewhere
 RECIPES := tests/behind_the_gateway
+POLICIES := tests/policies
 
 # Only what make itself is told: in a shell, MAIL names the file with somebody's letters.
 WITH_MAILBOX := $(if $(filter command,$(origin MAIL)),$(if $(filter mailbox,$(MAIL)),--mailbox,$(error there is no MAIL=$(MAIL), only MAIL=mailbox)))
@@ -26,9 +28,13 @@ WITH_MAILBOX := $(if $(filter command,$(origin MAIL)),$(if $(filter mailbox,$(MA
 run: $(VENV)/ready-to-run ## Run everything without Docker, until Ctrl-C (make run PORT=3001: another port, 0: a free one; DATA=.data-2: other data; MAIL=mailbox: letters on a page)
 	@exec $(BIN)/python -m stack --port $(PORT) --data $(DATA) $(WITH_MAILBOX)
 
+.PHONY: dev
+dev: $(VENV)/ready-to-work ## The same for work on the code: services start anew when their files change (PORT, DATA, MAIL as above)
+	@exec $(BIN)/python -m stack --reload --port $(PORT) --data $(DATA) $(WITH_MAILBOX)
+
 .PHONY: up
-up: ## Build the containers, start them, wait until all are healthy (MAIL=mailbox: letters on a page)
-	@deploy/compose_up.sh
+up: ## Build the containers, start them, wait until all are healthy; a running stack is upgraded without an outage (MAIL=mailbox: letters on a page; BUILD=no: from the images that are there)
+	@deploy/compose_up.sh $(if $(filter no,$(BUILD)),--no-build)
 
 .PHONY: down
 down: ## Stop the containers; the data stays in its volume
@@ -37,6 +43,11 @@ down: ## Stop the containers; the data stays in its volume
 .PHONY: logs
 logs: ## Follow what the containers log
 	@deploy/compose.sh logs --follow --tail 50
+
+.PHONY: doctor
+doctor: ## Look at the settings of the running containers, and at all that they depend on, and say what to do
+	@failed=0; for service in auth_service posts_service gateway; do \
+		deploy/compose.sh exec -T $$service python -m $$service doctor || failed=1; done; exit $$failed
 
 ##@ Work on it
 .PHONY: lint check
@@ -49,7 +60,7 @@ lint: $(VENV)/ready-to-work ## Style, types, layers, known vulnerabilities
 	$(BIN)/python -m deploy.supply.audit
 check: lint ## The same, whether the policy keeps its promises, and the coverage of the unit and service tests
 	$(BIN)/python -m gateway.explain --rules gateway/rules.toml --prove gateway/promises.toml
-	$(PYTEST) tests/unit tests/service --cov --cov-fail-under=95 -q
+	$(PYTEST) $(IN_PROCESSES) tests/unit tests/service --cov --cov-fail-under=95 -q
 
 .PHONY: unit service plain key-pair integration attacks differential containers
 unit: $(VENV)/ready-to-work ## Test the pure modules
@@ -66,13 +77,25 @@ integration: $(VENV)/ready-to-work $(ORDERS)/.venv/ready $(VERIFIERS)/.venv/read
 attacks: $(VENV)/ready-to-work ## Attack the gateway with the whole lists of tests/attacks
 	$(PYTEST) tests/attacks --whole-lists
 differential: $(VENV)/ready-to-work ## Compare matchers with path-to-regexp, cookies and sign-ins elsewhere with next-auth; needs node and npm
-	$(PYTEST) tests/differential
+	$(PYTEST) tests/differential --whole-lists
 containers: $(VENV)/ready-to-work ## Test the containers
 	$(PYTEST) tests/containers
 
 .PHONY: test
 test: $(VENV)/ready-to-work $(ORDERS)/.venv/ready $(HASHES)/.venv/ready $(VERIFIERS)/.venv/ready $(RECIPES)/.venv/ready ## All tests, in two processes
 	$(PYTEST) $(IN_PROCESSES) $(PYTEST_OPTIONS)
+
+.PHONY: alerts
+alerts: $(VENV)/ready-to-work ## Write the alerts for Kubernetes anew from those of deploy/observe
+	$(BIN)/python -m deploy.alert_rules --kubernetes >deploy/kubernetes/monitoring/prometheus-rule.yaml
+
+.PHONY: policies
+policies: $(VENV)/ready-to-work $(POLICIES)/.venv/ready ## Judge the manifests of Kubernetes by checkov's policies; a minute, and another to install it
+	@rendered=$$(mktemp -d) && trap 'rm -r "$$rendered"' EXIT && \
+	for each in ingress forward-auth migrations; do \
+		$(BIN)/kubectl kustomize deploy/kubernetes/$$each >"$$rendered/$$each.yaml" || exit 1; \
+	done && \
+	$(POLICIES)/.venv/bin/checkov --config-file $(POLICIES)/checkov.yaml --directory "$$rendered"
 
 .PHONY: messages
 messages: $(VENV)/ready-to-work ## Bring the translations up to date with what templates and code say
@@ -120,7 +143,7 @@ scale: $(VENV)/ready-to-work ## Measure at 10,000 and at 10 million posts, into 
 	$(BIN)/python -m tests.benchmarks.scale $(SCALE_OPTIONS)
 
 .PHONY: faults
-faults: $(VENV)/ready-to-work ## Do faults to the containers under load, and say what came of them; as root, some 25 minutes (FAULTS=--short: 4)
+faults: $(VENV)/ready-to-work ## Do faults to the containers under load, and say what came of them; as root, some 50 minutes (FAULTS=--short: 4)
 	$(BIN)/python -m tests.faults $(FAULTS)
 
 .PHONY: programs
@@ -173,7 +196,7 @@ $(VENV)/ready-to-work: requirements-dev.txt $(VENV)/ready-to-run
 
 # What the benchmark compares with, the example that is a service of somebody else, Django, others' verifiers, and the
 # programs of the recipes: each apart from ours.
-$(PEERS)/fastapi_sqlalchemy/.venv/ready $(ORDERS)/.venv/ready $(HASHES)/.venv/ready $(VERIFIERS)/.venv/ready $(RECIPES)/.venv/ready: %/.venv/ready: %/requirements.txt $(VENV)/created
+$(PEERS)/fastapi_sqlalchemy/.venv/ready $(ORDERS)/.venv/ready $(HASHES)/.venv/ready $(VERIFIERS)/.venv/ready $(RECIPES)/.venv/ready $(POLICIES)/.venv/ready: %/.venv/ready: %/requirements.txt $(VENV)/created
 	$(BIN)/python -m venv --clear $(@D)
 	$(@D)/bin/pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	@touch $@
