@@ -23,6 +23,7 @@ OVER_THE_OLD = ("--clean", "--if-exists", "--single-transaction")
 OVER_THE_OLD_IN_STEPS = ("--clean", "--if-exists")
 DATA_ALONE = ("--data-only",)
 RECOVERY = "restore_command = 'false'\n"
+TRIES = 10  # of a restore under running services
 SOON = 10  # seconds in which a service has started, or has ended what it was doing
 
 
@@ -127,19 +128,23 @@ async def serving(app: Starlette, port: int) -> AsyncIterator[None]:
 
 async def dump(url: str, to: Path, *options: str) -> Path:
     """Write a database into a file, as ``pg_dump`` does."""
-    await _run("pg_dump", "--format=custom", f"--file={to}", *options, f"--dbname={url}")
+    done = await _run("pg_dump", "--format=custom", f"--file={to}", *options, f"--dbname={url}")
+    assert done.returncode == 0, done.stderr
     return to
 
 
 async def restore(url: str, dumped: Path, options: Sequence[str] = OVER_THE_OLD) -> None:
-    """Put a database back, as ``pg_restore`` does."""
-    await _run("pg_restore", *options, f"--dbname={url}", str(dumped))
-
-
-async def _run(program: str, *arguments: str) -> None:
-    command = [str(get_programs() / program), *arguments]
-    done = await asyncio.to_thread(subprocess.run, command, capture_output=True, text=True, check=False)
+    """Put a database back, as ``pg_restore`` does; over the old tables again if a service locked them just then."""
+    for _ in range(TRIES):
+        done = await _run("pg_restore", *options, f"--dbname={url}", str(dumped))
+        if "--clean" not in options or "deadlock detected" not in done.stderr:
+            break
     assert done.returncode == 0, done.stderr
+
+
+async def _run(program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [str(get_programs() / program), *arguments]
+    return await asyncio.to_thread(subprocess.run, command, capture_output=True, text=True, check=False)
 
 
 @contextlib.asynccontextmanager

@@ -19,6 +19,7 @@ from shared.observing.metrics import Metrics
 from shared.postgres.housekeeping import BITE, Housekeeping
 from tests.service.auth.test_bounds import FILL_SESSIONS, change_password, delete_account
 from tests.service.auth.test_internal import service_token
+from tests.support.epochs import truncate
 from tests.support.people import Person
 from tests.support.rows_read import watch_readings
 from tests.support.services import auth_settings
@@ -115,7 +116,7 @@ async def test_a_bite_is_found_by_index(
     await database.execute(f"ANALYZE {table}")
     await database.execute(f"SET plan_cache_mode TO {plan}")
     bite, [reading] = await watch_readings(database, lambda: chores[table](database, BITE), table)
-    await database.execute(f"TRUNCATE {table} CASCADE")
+    await truncate(database, table)
     await database.execute(f"ANALYZE {table}")
     assert (bite.rows, bite.has_more, reading.scans) == (BITE, True, 0)
     assert reading.rows <= 3 * BITE
@@ -147,7 +148,7 @@ async def test_a_deleted_users_sessions_are_found_by_index(
     chore = build_chores(auth_settings(auth_database_url))["session_cutoffs"]
     tables = ("sessions", "refresh_tokens")
     bite, readings = await watch_readings(database, lambda: chore(database, BITE), *tables)
-    await database.execute("TRUNCATE sessions, session_cutoffs CASCADE")
+    await truncate(database, "sessions, session_cutoffs")
     await database.execute("ANALYZE sessions, refresh_tokens")
     assert (bite.rows, [reading.scans for reading in readings]) == (BITE, [0, 0])
     assert sum(reading.rows for reading in readings) <= 5 * BITE

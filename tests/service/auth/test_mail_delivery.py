@@ -22,6 +22,7 @@ from auth_service.mail.letters import LetterKind
 from auth_service.tables.letters import NewLetter, insert_letter, take_letters
 from shared.observing.metrics import Metrics
 from shared.timing import COMMAND_TIMEOUT
+from tests.support.epochs import truncate
 from tests.support.letters import WITH_MAIL
 from tests.support.log_lines import find_secrets, lines_of
 from tests.support.ports import find_free_port
@@ -270,7 +271,7 @@ async def test_few_are_looked_at(database: asyncpg.Connection, plan: str) -> Non
     await database.execute("ANALYZE letters")
     await database.execute(f"SET plan_cache_mode TO {plan}")
     letters, [reading] = await watch_readings(database, lambda: take_letters(database, AT_ONCE), "letters")
-    await database.execute("TRUNCATE letters")
+    await truncate(database, "letters")
     await database.execute("ANALYZE letters")
     assert (len(letters), reading.scans) == (AT_ONCE, 0)
     assert CODE.kind in {letter.kind for letter in letters}

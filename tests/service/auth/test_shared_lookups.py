@@ -13,6 +13,7 @@ from auth_service.sessions.uses import BATCH
 from auth_service.tables.sessions import SessionId, list_live_sessions, update_uses
 from tests.service.auth.test_internal import service_token
 from tests.support import next_auth
+from tests.support.epochs import truncate
 from tests.support.next_auth import SESSION_COOKIE
 from tests.support.people import Person, sign_up_and_in
 from tests.support.waiting import wait_until
@@ -139,7 +140,7 @@ async def filled(
             """
         )
     yield [row["id"] for row in rows[:BATCH]]
-    await database.execute("TRUNCATE sessions CASCADE")
+    await truncate(database, "sessions")
     await database.execute("ANALYZE sessions")
 
 

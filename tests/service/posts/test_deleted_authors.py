@@ -11,6 +11,7 @@ from starlette.applications import Starlette
 from posts_service.housekeeping import build_chores
 from shared.postgres.housekeeping import BITE, Housekeeping
 from tests.service.posts.test_sync import FEED_OF_ALL, list_authors, wait_for_position
+from tests.support.epochs import truncate
 from tests.support.fake_auth_service import FakeAuthService
 from tests.support.people import Person
 from tests.support.posts import write_post
@@ -184,7 +185,7 @@ async def test_a_bite_is_found_by_index(database: asyncpg.Connection, chore: str
         ),
         *tables,
     )
-    await database.execute("TRUNCATE posts, idempotency_keys, removals")
+    await truncate(database, "posts, idempotency_keys, removals")
     await database.execute("ANALYZE posts, idempotency_keys, removals")
     assert (bite.has_more, [reading.scans for reading in readings]) == (True, [0, 0])
     assert sum(reading.rows for reading in readings) <= 3 * bite.rows

@@ -10,6 +10,7 @@ import pytest
 
 from shared.postgres.epoch_watch import EpochUnknown
 from tests.service.auth.test_internal import service_token
+from tests.support.epochs import truncate
 from tests.support.people import Person, sign_in, sign_up_and_in
 from tests.support.posts import write_post
 from tests.support.restoring import (
@@ -151,7 +152,7 @@ async def test_the_data_alone_is_restored(installation: Installation, folder: Pa
         async with installation.services(urls) as services:
             ada, mary, draft = await begin(services, folder / "auth.dump", urls.auth)
             async with connected(urls.auth) as database:
-                await database.execute(f"TRUNCATE {EMPTIED}")
+                await truncate(database, EMPTIED)
             await restore(urls.auth, folder / "auth.dump", [*DATA_ALONE, *(f"--table={name}" for name in FILLED)])
             await assert_nobody_became_another(services, ada, mary, draft)
 
