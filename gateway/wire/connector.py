@@ -5,17 +5,14 @@ gone, where nobody even refuses: the next address is another container's, which 
 """
 
 import asyncio
-import contextlib
 import ipaddress
 import ssl
-from collections.abc import AsyncIterator
 
 from gateway.policy.upstreams import Replica
+from gateway.wire.fair_timeouts import fair_timeout_at
 from gateway.wire.limits import Limits
 from gateway.wire.upstream_connection import UpstreamConnection
 from shared.process.name_lookups import NameLookups
-
-MOMENT = 0.05  # seconds in which the event loop takes what has come meanwhile
 
 
 class Connector:
@@ -30,7 +27,7 @@ class Connector:
         """Return a new connection; raises OSError when there is none, or none in time."""
         loop = asyncio.get_running_loop()
         ends = loop.time() + self._limits.connect
-        async with _until(ends):
+        async with fair_timeout_at(ends):
             if replica.port is None:
                 connection = UpstreamConnection(replica, self._limits)
                 await loop.create_unix_connection(lambda: connection, replica.host)
@@ -55,26 +52,6 @@ class Connector:
     async def _connect_to(self, address: str, port: int, replica: Replica, ends: float) -> UpstreamConnection:
         loop, connection = asyncio.get_running_loop(), UpstreamConnection(replica, self._limits)
         tls, name = (self._tls, replica.host) if replica.is_tls else (None, None)
-        async with _until(ends):
+        async with fair_timeout_at(ends):
             await loop.create_connection(lambda: connection, address, port, ssl=tls, server_hostname=name)
         return connection
-
-
-@contextlib.asynccontextmanager
-async def _until(ends: float) -> AsyncIterator[None]:
-    """Raise TimeoutError at a time of the event loop; as much later as the loop comes late to it, and a moment.
-
-    A process that stood still, for garbage or on a busy machine, has not seen yet what came meanwhile.
-    """
-    loop = asyncio.get_running_loop()
-    async with asyncio.timeout(None) as limit:
-
-        def expire() -> None:
-            late = loop.time() - ends
-            limit.reschedule(loop.time() + late + MOMENT)
-
-        timer = loop.call_at(ends, expire)
-        try:
-            yield
-        finally:
-            timer.cancel()

@@ -11,6 +11,7 @@
 import asyncio
 from collections import deque
 
+from gateway.wire.fair_timeouts import fair_timeout_at
 from gateway.wire.limits import ConnectionUse, Limits
 from shared.errors import Unavailable
 
@@ -81,10 +82,11 @@ class Slots:
     async def _wait_for_turn(self) -> None:
         if len(self._waiting) >= self._limits.waiting:
             raise Unavailable
-        turn = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        turn = loop.create_future()
         self._waiting.append(turn)
         try:
-            async with asyncio.timeout(self._limits.wait):
+            async with fair_timeout_at(loop.time() + self._limits.wait):
                 await turn
         except BaseException as error:
             if turn.done() and not turn.cancelled():
