@@ -1,4 +1,4 @@
-"""How tables were read: by index or from end to end, and how many rows."""
+"""How tables were read: by index or from end to end, how many rows, and how many pages."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -7,6 +7,13 @@ from typing import TypeVar
 import asyncpg
 
 Found = TypeVar("Found")
+
+# So far, by this connection, which reports what it counts after its transaction. The views of statistics count what
+# others read, too: autovacuum, and the service.
+PAGES = """
+    SELECT sum(pg_stat_get_xact_blocks_fetched(each))::bigint
+    FROM (SELECT $1::regclass::oid UNION ALL SELECT indexrelid FROM pg_index WHERE indrelid = $1::regclass) AS of (each)
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +39,16 @@ async def watch_readings(
     return found, [
         Reading(after[table].scans - before[table].scans, after[table].rows - before[table].rows) for table in tables
     ]
+
+
+async def count_pages(
+    connection: asyncpg.Connection, read: Callable[[], Awaitable[Found]], table: str
+) -> tuple[Found, int]:
+    """Return what a connection reads, and how many pages of a table and of its indexes it takes for that."""
+    async with connection.transaction():
+        before = await connection.fetchval(PAGES, table)
+        found = await read()
+        return found, await connection.fetchval(PAGES, table) - before
 
 
 async def _find_readings(connection: asyncpg.Connection) -> dict[str, Reading]:

@@ -2,6 +2,7 @@
 
 import asyncio
 import datetime as dt
+import functools
 import uuid
 from collections.abc import AsyncIterator
 
@@ -16,6 +17,7 @@ from tests.support import next_auth
 from tests.support.epochs import truncate
 from tests.support.next_auth import SESSION_COOKIE
 from tests.support.people import Person, sign_up_and_in
+from tests.support.rows_read import count_pages
 from tests.support.waiting import wait_until
 
 AT_ONCE = 60  # some times as many as connections to the database
@@ -151,11 +153,9 @@ async def test_sessions_are_looked_up_by_index(
     """Looking up a few of many sessions reads a few pages for each, with a cached plan or a new one."""
     await database.execute(f"SET plan_cache_mode TO {plan}")
     few = filled[:16]
-    before = await count_pages(database)
-    found = await list_live_sessions(database, few)
-    after = await count_pages(database)
+    found, pages = await count_pages(database, lambda: list_live_sessions(database, few), "sessions")
     assert [session.id for _, session in filter(None, found)] == few
-    assert after - before <= 5 * len(few)
+    assert 0 < pages <= 5 * len(few)
 
 
 @pytest.mark.parametrize("plan", ["force_custom_plan", "force_generic_plan"])
@@ -163,18 +163,6 @@ async def test_uses_are_noted_by_index(filled: list[SessionId], database: asyncp
     """So does noting a thousand uses, the most that one statement notes."""
     await database.execute(f"SET plan_cache_mode TO {plan}")
     lag = idle_age = dt.timedelta(days=14)
-    before = await count_pages(database)
-    await update_uses(database, filled, [0.0] * len(filled), idle_age, lag)
-    assert await count_pages(database) - before <= 5 * len(filled)
-
-
-async def count_pages(connection: asyncpg.Connection) -> int:
-    """Return how many pages of sessions and of their indexes were read so far."""
-    await connection.execute("SELECT pg_stat_force_next_flush()")
-    pages: int = await connection.fetchval(
-        """
-        SELECT heap_blks_read + heap_blks_hit + idx_blks_read + idx_blks_hit
-        FROM pg_statio_user_tables WHERE relname = 'sessions'
-        """
-    )
-    return pages
+    noting = functools.partial(update_uses, database, filled, [0.0] * len(filled), idle_age, lag)
+    _, pages = await count_pages(database, noting, "sessions")
+    assert 0 < pages <= 5 * len(filled)
