@@ -170,6 +170,7 @@ async def test_gateposts_own_pages_are_there(page: Page, client: httpx2.AsyncCli
     await page.goto("/signin?callbackUrl=/account")
     await page.get_by_role("link", name="Create an account").click()
     await expect(page.get_by_role("button", name="Sign up")).to_be_visible()
+    await page.wait_for_load_state()  # a button can be there before the stylesheet is
     assert await page.evaluate("document.styleSheets.length") == 1
     await page.goto("/account")
     await sign_in(page.get_by_role("main"), ada)
