@@ -1,7 +1,7 @@
 """Timeouts that count against the other side only the time in which we listened.
 
-A process that stood still, for garbage or on a busy machine, has not seen yet what came meanwhile: its event loop looks
-at the timers first.
+A process that stood still, for garbage or on a busy machine, has not taken yet what came meanwhile. An ordinary timeout
+would cancel who waits for it in the same turn of the event loop, before they are woken.
 """
 
 import asyncio
