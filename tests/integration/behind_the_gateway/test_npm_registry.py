@@ -39,9 +39,12 @@ def ask_for_account(registry: str, name: str, own: httpx2.BasicAuth | None = Non
 
 
 def npm(folder: Path, registry: str, token: str, *words: str) -> "subprocess.CompletedProcess[str]":
-    """Run npm in a folder, with a token for the registry or none."""
+    """Run npm in a folder, with a token for the registry or none.
+
+    Its cache, with the log that it writes meanwhile, is beside the folder: it would be published along with it.
+    """
     secret = f"{registry.removeprefix('http:')}/:_authToken={token}\n" if token else ""
-    (folder / ".npmrc").write_text(f"registry={registry}/\n{secret}cache={folder}/cache\nfetch-retries=0\n")
+    (folder / ".npmrc").write_text(f"registry={registry}/\n{secret}cache={folder.parent}/npm-cache\nfetch-retries=0\n")
     environment = {"PATH": os.environ["PATH"], "HOME": str(folder), "NO_UPDATE_NOTIFIER": "1"}
     command = ["npm", *words]
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=60, check=False)
@@ -62,15 +65,16 @@ def use_registry(folder: Path, registry: str, token: str) -> object:
         npm(elsewhere, registry, token, "install", f"{NAME}@best"),
     ]
     assert [each.returncode for each in done] == [0, 0, 0, 0], "\n".join(each.stderr for each in done)
-    installed = (elsewhere / "node_modules" / NAME / "tea.txt").read_text()
+    installed = elsewhere / "node_modules" / NAME
+    files = sorted(each.name for each in installed.iterdir())
     assert npm(package, registry, token, "unpublish", "--force", NAME).returncode == 0
-    return json.loads(done[2].stdout), installed
+    return json.loads(done[2].stdout), files, (installed / "tea.txt").read_text()
 
 
 def test_packages_are_published_and_installed(token: str, stack: StackUrls, tmp_path: Path) -> None:
-    """Npm publishes a scoped package, tags, views, installs and unpublishes it."""
+    """Npm publishes a scoped package, tags, views, installs and unpublishes it, with its own two files."""
     seen = use_registry(tmp_path, f"{stack.gateway}/npm", token)
-    assert seen == ({"latest": VERSION, "best": VERSION}, "Darjeeling\n")
+    assert seen == ({"latest": VERSION, "best": VERSION}, ["package.json", "tea.txt"], "Darjeeling\n")
 
 
 @pytest.mark.usefixtures("verdaccio")
