@@ -7,7 +7,7 @@ import socket
 import ssl
 import struct
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -178,13 +178,6 @@ def json_of(answer: bytes) -> dict[str, object]:
     """Return the JSON object of a raw answer that is not chunked."""
     found: dict[str, object] = json.loads(answer.partition(b"\r\n\r\n")[2])
     return found
-
-
-async def eventually(holds: Callable[[], bool], seconds: float = 60) -> None:
-    """Wait until something holds; raises TimeoutError when it does not in time."""
-    async with asyncio.timeout(seconds):
-        while not holds():  # noqa: ASYNC110 - what it waits for has no event
-            await asyncio.sleep(0.01)
 
 
 def change_rules(path: Path, old: str, new: str) -> None:

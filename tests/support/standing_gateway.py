@@ -12,10 +12,11 @@ from pathlib import Path
 import pytest
 
 from gateway.wire.limits import ClientLimits
-from tests.support.gateway_in_process import RunningGateway, eventually, running_gateway
+from tests.support.gateway_in_process import RunningGateway, running_gateway
 from tests.support.gateway_rules import write_rules
 from tests.support.raw_client import connected, settle
 from tests.support.raw_upstream import RawUpstream, answer_ok, running_upstream
+from tests.support.waiting import eventually
 
 COLD_AND_WARM = pytest.mark.parametrize("begins_warm", [False, True], ids=["cold", "warm"])
 

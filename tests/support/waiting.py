@@ -15,3 +15,10 @@ async def wait_until(
         while not holds(answer := await ask()):  # noqa: ASYNC110 - what it waits for has no event
             await asyncio.sleep(0.01)
     return answer
+
+
+async def eventually(holds: Callable[[], bool], seconds: float = 60) -> None:
+    """Wait until something holds; raises TimeoutError when it does not in time."""
+    async with asyncio.timeout(seconds):
+        while not holds():  # noqa: ASYNC110 - what it waits for has no event
+            await asyncio.sleep(0.01)

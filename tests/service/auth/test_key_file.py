@@ -16,11 +16,11 @@ from structlog.testing import capture_logs
 from auth_service.app import create_app
 from auth_service.verifiers import key_file
 from shared.observing.metrics import Metrics
-from tests.support.gateway_in_process import eventually
 from tests.support.people import PASSWORD, sign_up_and_in
 from tests.support.rotating_keys import write_keys
 from tests.support.services import auth_settings, client_of, running
 from tests.support.signers import SECRET, Signer, kid_of, make_ec_key, pair_up
+from tests.support.waiting import eventually
 
 ONE, TWO = (pair_up(make_ec_key(number)) for number in (1, 2))
 

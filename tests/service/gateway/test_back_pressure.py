@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from gateway.wire.limits import ClientLimits, Limits
-from tests.support.gateway_in_process import RunningGateway, change_rules, eventually, running_gateway
+from tests.support.gateway_in_process import RunningGateway, change_rules, running_gateway
 from tests.support.raw_client import LIMIT, RawClient, connected, settle
 from tests.support.raw_upstream import RawUpstream, Received, echo_chunks, running_upstream
+from tests.support.waiting import eventually
 
 PIECE = b"x" * 65_536
 MEBIBYTE = 1_048_576

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from gateway.wire.limits import ClientLimits
-from tests.support.gateway_in_process import RunningGateway, eventually, json_of, running_gateway, status_of
+from tests.support.gateway_in_process import RunningGateway, json_of, running_gateway, status_of
 from tests.support.raw_upstream import RawUpstream, Received
+from tests.support.waiting import eventually
 
 QUICK = ClientLimits(idle=0.3, head=0.3, body=0.3, rate=1000, write_stall=0.3, linger=0.2)
 PATIENT = 10  # seconds until a test is taken for hung

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from gateway.wire.limits import Limits
-from tests.support.gateway_in_process import RunningGateway, eventually, reset, running_gateway, status_of
+from tests.support.gateway_in_process import RunningGateway, reset, running_gateway, status_of
 from tests.support.raw_upstream import RawUpstream, Received
+from tests.support.waiting import eventually
 
 TARGETS = (
     *("/public/a", "/public/a?q=1&r=%2F..", "/public/%EC%95%88%20x", "/public/", "/userposts/1?x=1", "/api/user/7"),

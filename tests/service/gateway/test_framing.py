@@ -9,8 +9,9 @@ from structlog.testing import capture_logs
 
 from gateway.wire.exchange import Exchange
 from gateway.wire.limits import ClientLimits
-from tests.support.gateway_in_process import RunningGateway, eventually, json_of, status_of
+from tests.support.gateway_in_process import RunningGateway, json_of, status_of
 from tests.support.raw_upstream import RawUpstream, Received
+from tests.support.waiting import eventually
 
 PATIENT = 10  # seconds until a test is taken for hung
 

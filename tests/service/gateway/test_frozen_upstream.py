@@ -15,8 +15,9 @@ import pytest
 from gateway.policy.file import load_policy
 from gateway.settings import DEFAULT_RULES
 from gateway.wire.limits import Limits
-from tests.support.gateway_in_process import RunningGateway, change_rules, eventually, running_gateway
+from tests.support.gateway_in_process import RunningGateway, change_rules, running_gateway
 from tests.support.raw_upstream import RawUpstream, Received, answer_ok, running_upstream
+from tests.support.waiting import eventually
 
 PROMISED = 10.0  # seconds within which every request is answered
 PLENTY = Limits(connections=32, waiting=32, wait=0.2)

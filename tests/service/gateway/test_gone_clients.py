@@ -10,8 +10,9 @@ from gateway.messages.answer_heads import AnswerReader
 from gateway.wire.client_connection import ClientConnection
 from gateway.wire.exchange import Exchange
 from gateway.wire.upstream_connection import UpstreamConnection
-from tests.support.gateway_in_process import RunningGateway, eventually
+from tests.support.gateway_in_process import RunningGateway
 from tests.support.raw_upstream import RawUpstream, Received
+from tests.support.waiting import eventually
 
 RESET = struct.pack("ii", 1, 0)  # SO_LINGER: close with RST
 

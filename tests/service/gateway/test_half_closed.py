@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 
 from gateway.wire.limits import ClientLimits, Limits
-from tests.support.gateway_in_process import RunningGateway, eventually, running_gateway, status_of
+from tests.support.gateway_in_process import RunningGateway, running_gateway, status_of
 from tests.support.raw_client import connected
 from tests.support.raw_upstream import RawUpstream, Received
+from tests.support.waiting import eventually
 
 IMPATIENT = ClientLimits(half_closed=0.4)
 LIMIT = 10.0  # seconds

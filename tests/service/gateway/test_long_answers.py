@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from gateway.wire.limits import Limits
-from tests.support.gateway_in_process import RunningGateway, change_rules, eventually, running_gateway, status_of
+from tests.support.gateway_in_process import RunningGateway, change_rules, running_gateway, status_of
 from tests.support.raw_client import RawClient, connected
 from tests.support.raw_upstream import RawUpstream, Received
+from tests.support.waiting import eventually
 
 STREAMS, DOWNLOADS, OTHERS = 2000, 300, 20
 AT_ONCE = 50  # streams that are asked for before the answers to any of them are read

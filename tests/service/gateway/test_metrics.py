@@ -7,8 +7,9 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from tests.support.gateway_in_process import SESSION_ID, RunningGateway, change_rules, eventually, running_gateway
+from tests.support.gateway_in_process import SESSION_ID, RunningGateway, change_rules, running_gateway
 from tests.support.raw_upstream import RawUpstream, Received
+from tests.support.waiting import eventually
 
 
 def count(gateway: RunningGateway, name: str, **labels: str) -> float:

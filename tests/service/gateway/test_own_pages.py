@@ -17,9 +17,10 @@ from gateway.app import create_app
 from gateway.pages.well_known import well_known_routes
 from shared.observing.metrics import Metrics
 from shared.settings import SettingsInvalid
-from tests.support.gateway_in_process import RunningGateway, change_rules, eventually, running_gateway, status_of
+from tests.support.gateway_in_process import RunningGateway, change_rules, running_gateway, status_of
 from tests.support.raw_upstream import RawUpstream, Received
 from tests.support.services import PUBLIC_URL, client_of
+from tests.support.waiting import eventually
 
 AUTH_PART = {
     "openapi": "3.1.0",

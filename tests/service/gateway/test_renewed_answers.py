@@ -10,9 +10,10 @@ import pytest
 from gateway.callers import renewal as session_renewal
 from shared.tokens.device_cookie import LastSignIn
 from tests.support.fake_auth_service import FakeAuthService, Json, answer_with, break_off, running_auth_service
-from tests.support.gateway_in_process import SERVICE_SECRET, SESSION_ID, RunningGateway, eventually, running_gateway
+from tests.support.gateway_in_process import SERVICE_SECRET, SESSION_ID, RunningGateway, running_gateway
 from tests.support.raw_client import connected, settle
 from tests.support.raw_upstream import RawUpstream, Received
+from tests.support.waiting import eventually
 
 COOKIE = "next-auth.session-token=anew; Path=/; HttpOnly; SameSite=Lax"
 CLEARED = "next-auth.session-token=; Max-Age=0; Path=/; HttpOnly; SameSite=Lax"

@@ -14,9 +14,10 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from tests.support.gateway_in_process import RunningGateway, eventually, running_gateway, status_of
+from tests.support.gateway_in_process import RunningGateway, running_gateway, status_of
 from tests.support.raw_client import LIMIT, RawClient, connected, settle
 from tests.support.raw_upstream import RawUpstream, Received, answer_variously
+from tests.support.waiting import eventually
 
 LINES = {
     "an upstream's answer": ("GET /public/x", 200),

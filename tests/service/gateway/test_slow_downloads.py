@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from gateway.wire.limits import ClientLimits, Limits
-from tests.support.gateway_in_process import RunningGateway, eventually, running_gateway
+from tests.support.gateway_in_process import RunningGateway, running_gateway
 from tests.support.raw_client import LIMIT
 from tests.support.raw_upstream import RawUpstream, Received
+from tests.support.waiting import eventually
 
 STALL = 1.0  # seconds
 SIZE = 16 * 1_048_576  # bytes: more than the buffers of two sockets hold

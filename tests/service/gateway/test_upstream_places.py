@@ -15,8 +15,9 @@ from gateway.policy.upstreams import Replica, Upstream
 from gateway.wire.limits import ConnectionUse, Limits
 from gateway.wire.pool import UpstreamPool
 from shared.errors import Unavailable
-from tests.support.gateway_in_process import RunningGateway, eventually, running_gateway, status_of
+from tests.support.gateway_in_process import RunningGateway, running_gateway, status_of
 from tests.support.raw_upstream import RawUpstream
+from tests.support.waiting import eventually
 
 ONE = Limits(connections=1, waiting=2, wait=5.0)
 

@@ -28,12 +28,12 @@ from tests.support.gateway_in_process import (
     SESSION_ID,
     RunningGateway,
     change_rules,
-    eventually,
     running_gateway,
     status_of,
 )
 from tests.support.raw_client import connected
 from tests.support.raw_upstream import RawUpstream, Received, running_upstream
+from tests.support.waiting import eventually
 
 RULES = """
 [upstreams]

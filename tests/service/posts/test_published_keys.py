@@ -10,11 +10,11 @@ from starlette.applications import Starlette
 from posts_service.app import create_app
 from shared.observing.metrics import Metrics
 from tests.support.forged_tokens import forge, make_claims
-from tests.support.gateway_in_process import eventually
 from tests.support.key_publisher import KeyPublisher, running_key_publisher
 from tests.support.raw_upstream import Received
 from tests.support.services import client_of, posts_settings
 from tests.support.signers import SECRET, Signer, make_ec_key, pair_up, signer_of
+from tests.support.waiting import eventually
 
 ONE, TWO = (pair_up(make_ec_key(number)) for number in (1, 2))
 OWN, FEED = "/api/user/7", "/api/posts"

@@ -11,11 +11,10 @@ from shared.auth_events import follower
 from shared.observing.metrics import Metrics
 from tests.service.posts.conftest import make_person
 from tests.support.fake_auth_service import PAGE, FakeAuthService, break_off
-from tests.support.gateway_in_process import eventually
 from tests.support.people import Person
 from tests.support.posts import write_post
 from tests.support.services import client_of, posts_settings, running
-from tests.support.waiting import wait_until
+from tests.support.waiting import eventually, wait_until
 
 
 async def is_refused(client: httpx2.AsyncClient, person: Person) -> bool:

@@ -20,9 +20,9 @@ from shared.settings import SAMPLE_SECRETS
 from shared.tokens.claims import Claims
 from shared.web.service_calls import ServiceClient
 from tests.support.fake_auth_service import FakeAuthService, answer_with, break_off, running_auth_service
-from tests.support.gateway_in_process import eventually
 from tests.support.log_lines import Line, lines_of
 from tests.support.service_callers import tokens_of
+from tests.support.waiting import eventually
 
 SECRET = SAMPLE_SECRETS["SERVICE_SECRET"]
 A, B, C = (str(uuid.UUID(int=number)) for number in (1, 2, 3))

@@ -12,8 +12,8 @@ from shared.postgres.obstacles import DatabaseUnreachable
 from shared.postgres.schema import MigrationFailed
 from shared.timing import LOCK_TIMEOUT
 from tests.service.shared.conftest import Build, WriteMigration
-from tests.support.gateway_in_process import eventually
 from tests.support.log_lines import lines_of
+from tests.support.waiting import eventually
 
 ALTER = "ALTER TABLE notes ADD COLUMN read_at timestamptz;"
 

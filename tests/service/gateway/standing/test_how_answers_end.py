@@ -8,9 +8,10 @@ import asyncio
 
 import pytest
 
-from tests.support.gateway_in_process import RunningGateway, eventually
+from tests.support.gateway_in_process import RunningGateway
 from tests.support.raw_client import RawClient, connected
 from tests.support.raw_upstream import RawUpstream, Received, answer_ok
+from tests.support.waiting import eventually
 
 # Announced and sent
 

@@ -8,10 +8,11 @@ import pytest
 from structlog.testing import capture_logs
 
 from gateway.wire.limits import ClientLimits
-from tests.support.gateway_in_process import RunningGateway, eventually
+from tests.support.gateway_in_process import RunningGateway
 from tests.support.raw_client import RawClient, connected, settle
 from tests.support.raw_upstream import RawUpstream, Received
 from tests.support.standing_gateway import COLD_AND_WARM, Standing, standing_gateway
+from tests.support.waiting import eventually
 
 pytestmark = COLD_AND_WARM
 

@@ -11,10 +11,11 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 import pytest_asyncio
 
-from tests.support.gateway_in_process import RunningGateway, eventually
+from tests.support.gateway_in_process import RunningGateway
 from tests.support.raw_client import connected
 from tests.support.raw_upstream import answer_variously
 from tests.support.standing_gateway import Standing, standing_gateway
+from tests.support.waiting import eventually
 
 OURS = ("gateway.", "shared.", "httptools.")
 COUNT = 50

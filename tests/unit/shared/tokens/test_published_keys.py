@@ -13,11 +13,11 @@ from shared.tokens.published_keys import KeyFollower
 from shared.tokens.signed import AccessTokens, TokenRefused
 from shared.web.service_calls import ServiceClient
 from tests.support.forged_tokens import ISSUER, TTL, forge, make_claims
-from tests.support.gateway_in_process import eventually
 from tests.support.key_publisher import KeyPublisher, describe_keys, running_key_publisher
 from tests.support.raw_upstream import Received, Script
 from tests.support.service_callers import tokens_of
 from tests.support.signers import SECRET, make_ec_key, pair_up
+from tests.support.waiting import eventually
 
 ONE, TWO = (pair_up(make_ec_key(number)) for number in (1, 2))
 MADE_UP = [pair_up(make_ec_key(number)).kid for number in range(10, 30)]
