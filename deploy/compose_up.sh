@@ -136,6 +136,18 @@ is_changed() {
     return 1
 }
 
+# Whether a single file that is mounted into a service was changed since: its containers go on with the old one.
+has_new_file() {
+    local id made path
+    for id in $(running "$1"); do
+        made=$(docker inspect --format '{{.Created}}' "$id")
+        while read -r path; do
+            [ -z "$(find "$path" -prune -type f -newermt "$made" 2>/dev/null)" ] || return 0
+        done < <(docker inspect --format '{{range .Mounts}}{{if eq .Type "bind"}}{{println .Source}}{{end}}{{end}}' "$id")
+    done
+    return 1
+}
+
 migrate() {
     local service said
     for service in $(services_with migrated); do
@@ -180,7 +192,12 @@ end_old() {
 start_rest() {
     local service id known
     for service in $(services_at -); do
-        if is_changed "$service"; then up "$service"; fi
+        if is_changed "$service"; then
+            up "$service"
+        elif has_new_file "$service"; then
+            echo "$service starts anew with its changed files"
+            up "$service" --force-recreate
+        fi
     done
     # What the file no longer has.
     for id in $(list --all); do

@@ -40,3 +40,15 @@ def test_a_name_is_needed(production: Production) -> None:
     nameless = {**production.containers.environment(), "DOMAIN": ""}
     said = Command("deploy/compose.sh config").run(production.clone, nameless, status=1)
     assert "the name under which people reach this, such as gate.example.com" in said
+
+
+def test_a_changed_file_of_the_proxy_counts(production: Production) -> None:
+    """``make up`` starts Caddy anew where its file has changed, as an upgrade may do, and else leaves it alone."""
+    before = production.containers.find_id("caddy")
+    (production.clone / "deploy" / "https" / "Caddyfile").touch()
+    up = Command("make up")
+    assert "caddy starts anew with its changed files" in production.run(up)
+    after = production.containers.find_id("caddy")
+    assert after != before
+    production.run(up)
+    assert production.containers.find_id("caddy") == after

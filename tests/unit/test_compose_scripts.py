@@ -210,6 +210,21 @@ def test_an_override_goes_on_counting(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("option", "public"),
+    [
+        ((), "DOMAIN=gate.example.com\nCOMPOSE_FILE=docker-compose.yml:deploy/https/caddy.yml"),
+        (("--proxy",), "NEXTAUTH_URL=https://gate.example.com\nCOMPOSE_FILE=docker-compose.yml:deploy/proxy.yml"),
+    ],
+)
+def test_whose_proxy_is_in_front(tmp_path: Path, option: tuple[str, ...], public: str) -> None:
+    """With a proxy of one's own Caddy takes no ports, and the public URL and the trusted address are still set."""
+    shutil.copytree(ROOT / "deploy", tmp_path / "deploy")
+    command = [tmp_path / "deploy" / "https" / "new_env.sh", *option, "gate.example.com"]
+    subprocess.run(command, env={"PATH": "/usr/bin:/bin"}, capture_output=True, check=True)
+    assert (tmp_path / ".env").read_text().startswith(f"ENVIRONMENT=production\n{public}\n")
+
+
+@pytest.mark.parametrize(
     ("before", "after"),
     [
         ("base:archive standby", "base:archive:standby:archive_and_standby"),
