@@ -23,6 +23,7 @@ import structlog
 
 from auth_service.clients import Client
 from auth_service.mail.composing import compose
+from auth_service.mail.letters import LetterKind
 from auth_service.mail.smtp import Answer, Outcome, SmtpRelay
 from auth_service.mail.smtp_url import read_sender
 from auth_service.settings import AuthSettings
@@ -73,7 +74,7 @@ class Delivery:
         self._was_put_off = False
         self._backlog: Backlog | None = None
         self._looked_at = float("-inf")
-        self._fates = metrics.register_letters()
+        self._fates = metrics.register_letters(LetterKind, Fate)
         metrics.watch("gatepost_letters_waiting", "Letters that wait to be sent", self._get_waiting)
         metrics.watch(
             "gatepost_oldest_letter_seconds", "How long the oldest letter that waits has been waiting", self._get_age

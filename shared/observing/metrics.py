@@ -1,5 +1,6 @@
 """What is counted, for Prometheus. Each application has a registry of its own, so that nothing is shared by import."""
 
+import itertools
 from collections.abc import Callable, Iterable, Iterator
 from http import HTTPMethod
 
@@ -99,10 +100,13 @@ class Metrics:
             counter.labels(chore)
         return counter
 
-    def register_letters(self) -> Counter:
+    def register_letters(self, kinds: Iterable[str], outcomes: Iterable[str]) -> Counter:
         """Register and return the counter of tries to send a letter, by its kind and by what became of it."""
         name, meaning = "gatepost_letters_total", "Letters sent, refused, retried and expired, by kind"
-        return Counter(name, meaning, ["kind", "outcome"], registry=self.registry)
+        counter = Counter(name, meaning, ["kind", "outcome"], registry=self.registry)
+        for labels in itertools.product(kinds, outcomes):
+            counter.labels(*labels)
+        return counter
 
     def register_skipped_entries(self, feed: str) -> Callable[[], None]:
         """Return a function that counts an entry of a feed that could not be read and was skipped."""

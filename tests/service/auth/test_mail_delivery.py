@@ -17,7 +17,7 @@ from structlog.testing import capture_logs
 from auth_service.app import create_app
 from auth_service.mail import delivery as delivery_module
 from auth_service.mail import smtp
-from auth_service.mail.delivery import AT_ONCE, Delivery
+from auth_service.mail.delivery import AT_ONCE, Delivery, Fate
 from auth_service.mail.letters import LetterKind
 from auth_service.tables.letters import NewLetter, insert_letter, take_letters
 from shared.observing.metrics import Metrics
@@ -111,6 +111,12 @@ async def test_a_letter_is_sent_once_and_gone(desk: Desk, database: asyncpg.Conn
     assert (line["event"], line["kind"], line["tries"]) == ("letter_sent", "reset_code", 1)
     assert "7K3F9QXM" not in str(logs)
     assert find_secrets(str(logs)) == []
+
+
+async def test_every_count_begins_at_zero(desk: Desk) -> None:
+    """Each kind and outcome has its count from the start: else the first of each would be no rise for an alert."""
+    desk.open(port=1)
+    assert {desk.count(fate, kind) for fate in Fate for kind in LetterKind} == {0}
 
 
 async def test_a_letter_comes_after_its_commit(
