@@ -7,23 +7,33 @@ Which of the two clocks is wrong can't be told from here. So skew is a remark in
 unready: that would take down pages which work without a token because some sign-ins fail.
 """
 
+import time
+from collections.abc import Callable
+
 import structlog
 
 from shared.observing.metrics import Metrics
 from shared.tokens.claims import CLOCK_TOLERANCE
 
 TOLD_FROM = 5.0  # seconds of difference
+RIGHT_AFTER = 60.0  # seconds without such a difference
 LONGEST_CALL = 3.0  # seconds from the signing of a call until it is verified, by whole seconds
 
 log = structlog.get_logger("clocks")
 
 
 class Clocks:
-    """The latest offset of each peer's clock."""
+    """The latest offset of each peer's clock.
 
-    def __init__(self, metrics: Metrics) -> None:
-        self._gauge = metrics.register_clocks()
+    A peer has several replicas, and one of their clocks may be off: what the others say in the next ``RIGHT_AFTER``
+    seconds does not make it right.
+    """
+
+    def __init__(self, metrics: Metrics, clock: Callable[[], float] = time.monotonic) -> None:
+        self._gauge = metrics.register_clocks(TOLD_FROM)
+        self._clock = clock
         self._offsets: dict[str, float] = {}
+        self._off_at: dict[str, float] = {}
 
     def note(self, peer: str, earliest: float, latest: float) -> None:
         """Note that a peer's clock is between ``earliest`` and ``latest`` seconds ahead of ours; negative: behind.
@@ -32,6 +42,11 @@ class Clocks:
         """
         offset = 0.0 if earliest <= 0.0 <= latest else min(earliest, latest, key=abs)
         was_off, is_off = abs(self._offsets.get(peer, 0.0)) >= TOLD_FROM, abs(offset) >= TOLD_FROM
+        now = self._clock()
+        if is_off:
+            self._off_at[peer] = now
+        elif was_off and now - self._off_at[peer] < RIGHT_AFTER:
+            return
         self._offsets[peer] = offset
         self._gauge.labels(peer).set(offset)
         if is_off and not was_off:

@@ -112,8 +112,12 @@ class Metrics:
         """Return a function that counts an entry of a feed that could not be read and was skipped."""
         return self._skipped_entries.labels(feed).inc
 
-    def register_clocks(self) -> Gauge:
-        """Register and return the gauge of how far the clocks of others are ahead of ours, by whose they are."""
+    def register_clocks(self, limit: float) -> Gauge:
+        """Register and return the gauge of how far the clocks of others are ahead of ours, by whose they are.
+
+        ``limit`` is exported, too.
+        """
+        self.watch("gatepost_clock_offset_limit_seconds", "From which difference on a clock is off", lambda: limit)
         name, meaning = "gatepost_clock_offset_seconds", "How far another clock is ahead of this one"
         return Gauge(name, meaning, ["peer"], registry=self.registry)
 

@@ -119,6 +119,7 @@ def test_no_number_is_written_twice() -> None:
         ("GatepostDatabaseFull", "gatepost_database_connections_limit"),
         ("GatepostMemory", "gatepost_memory_limit_bytes"),
         ("GatepostDescriptors", "process_max_fds"),
+        ("GatepostClockOff", "gatepost_clock_offset_limit_seconds"),
     ):
         assert limit in expressions[alert]
 

@@ -1,16 +1,20 @@
 """How far other clocks are off: what counts as certain, and what is said of it."""
 
+import itertools
+
 import pytest
 from structlog.testing import capture_logs
 
-from shared.observing.clocks import Clocks
+from shared.observing.clocks import RIGHT_AFTER, Clocks
 from shared.observing.metrics import Metrics
 
+OFF, RIGHT = (600.0, 600.1), (-0.1, 0.1)
 
-def note(*intervals: tuple[float, float]) -> tuple[list[tuple[str, str]], str | None, float | None]:
-    """Return what is logged of a clock that is noted so often, what is remarked in the end, and its metric."""
-    metrics = Metrics()
-    clocks = Clocks(metrics)
+
+def note(*intervals: tuple[float, float], every: float = 1.0) -> tuple[list[tuple[str, str]], str | None, float | None]:
+    """Return what is logged of a clock noted ``every`` so many seconds, what is remarked in the end, and its metric."""
+    metrics, ticks = Metrics(), itertools.count(step=every)
+    clocks = Clocks(metrics, lambda: next(ticks))
     with capture_logs() as logs:
         for earliest, latest in intervals:
             clocks.note("auth_service", earliest, latest)
@@ -42,9 +46,27 @@ def test_a_clock_that_is_off_is_told_once(interval: tuple[float, float], said: s
     assert told == [("clock_is_off", "warning")]
     assert (remark or "").startswith(said)
     assert value == min(interval, key=abs)
-    told, remark, _ = note(interval, interval, (-0.1, 0.1))
+    told, remark, value = note(interval, interval, RIGHT, every=RIGHT_AFTER)
     assert told == [("clock_is_off", "warning"), ("clock_is_right_again", "info")]
-    assert remark is None
+    assert (remark, value) == (None, 0.0)
+
+
+def test_one_wrong_clock_among_several_is_told_once() -> None:
+    """Of a peer's replicas one may be off: while it is heard of now and then, those between make nothing right."""
+    told, remark, value = note(*[OFF, *[RIGHT] * 9] * 20, every=RIGHT_AFTER / 10)
+    assert told == [("clock_is_off", "warning")]
+    assert (remark or "").startswith("the clock of auth_service is 600 s ahead of ours")
+    assert value == OFF[0]
+
+
+def test_the_limit_is_told() -> None:
+    """From which difference on a clock is off is a metric, too, for who compares with it."""
+    metrics = Metrics()
+    Clocks(metrics)
+    limit = metrics.registry.get_sample_value("gatepost_clock_offset_limit_seconds")
+    assert limit is not None
+    for offset, is_told in ((limit, True), (-limit, True), (limit - 0.01, False)):
+        assert (note((offset, offset))[1] is not None) is is_told
 
 
 def test_a_call_may_have_been_on_its_way() -> None:
