@@ -5,6 +5,8 @@
 #
 #   deploy/restart_unhealthy.sh              look once, for cron or a timer
 #   deploy/restart_unhealthy.sh --every 30   look every 30 seconds, until it is ended
+#
+# Exit status: 1 when one could not be restarted, or not be looked at. With --every it is tried again at the next look.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -13,22 +15,25 @@ ASK="import http.client, os, sys; gate = http.client.HTTPConnection('127.0.0.1',
 
 main() {
     if [ "${1:-}" = --every ]; then
-        while :; do look; sleep "$2"; done
+        while :; do look || true; sleep "$2"; done
     fi
     look
 }
 
 look() {
-    local service id health paused name
+    local service ids id health running paused name status=0
     for service in gateway auth_service posts_service; do
-        for id in $(deploy/compose.sh ps --quiet "$service"); do
+        ids=$(deploy/compose.sh ps --quiet "$service") || { status=1; continue; } # which has said why
+        for id in $ids; do
             read -r health running paused name < <(docker inspect --format '{{if .State.Health}}{{.State.Health.Status}}{{else}}none{{end}} {{.State.Running}} {{.State.Paused}} {{.Name}}' "$id") || continue # it has gone since
             if [ "$health $running $paused" != "unhealthy true false" ]; then continue; fi
             if timeout $((PATIENCE + 5)) docker exec "$id" python -S -c "$ASK" >/dev/null 2>&1; then continue; fi
             echo "$(date -u +%FT%TZ) ${name#/} is frozen: it is restarted"
-            docker restart --time 1 "$id" >/dev/null # it would not end by itself
+            docker restart --time 1 "$id" >/dev/null || # it would not end by itself
+                { echo "$(date -u +%FT%TZ) ${name#/} could not be restarted" >&2; status=1; }
         done
     done
+    return "$status"
 }
 
 main "$@"

@@ -37,7 +37,7 @@ case "$*" in
     exec*first_start*) echo "${*:4}" >>"$CALLS" ;;
     exec*psql*) echo "psql $(cat)" >>"$CALLS" ;;
     exec*python*) exit 1 ;;
-    restart*) echo "$*" >>"$CALLS" ;;
+    restart*) echo "$*" >>"$CALLS"; exit "${RESTARTED:-0}" ;;
 esac
 """
 READY = ["/etc/gatepost/first_start.sh passwords", "UPDATE", "UPDATE"]
@@ -204,3 +204,15 @@ def test_what_was_stopped_is_not_restarted(stand: Stand, running: str) -> None:
     status, printed = stand.run("restart_unhealthy.sh", RUNNING=running)
     assert status == 0, printed
     assert len(stand.read_calls()) == (3 if running == "true" else 0)
+
+
+def test_what_fails_once_is_tried_again(stand: Stand) -> None:
+    """A look at which something fails has the exit status 1, does the rest, and those in its turn go on."""
+    status, printed = stand.run("restart_unhealthy.sh", RESTARTED="1")
+    assert (status, printed.count("name could not be restarted"), len(stand.read_calls())) == (1, 3, 3)
+    assert stand.run("restart_unhealthy.sh", COMPOSE="false")[0] == 1
+    sleep = stand.folder / "sleep"
+    sleep.write_text('#!/bin/bash\necho "sleep $*" >>"$CALLS"; [ "$(grep -c sleep "$CALLS")" = 1 ] || kill $PPID')
+    sleep.chmod(0o755)
+    stand.run("restart_unhealthy.sh", "--every", "30", RESTARTED="1")
+    assert [call.split()[0] for call in stand.read_calls()] == [*["restart"] * 3, "sleep"] * 2
