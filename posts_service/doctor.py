@@ -9,8 +9,8 @@ from shared.doctor.resource_server import examine_resource_server
 
 async def examine(settings: PostsSettings) -> list[Finding]:
     """Return all that is to be said about a posts service."""
-    standby = open_standby(settings)
+    database, standby = open_database(settings), open_standby(settings)
     return [
-        *await examine_resource_server(SERVICE, settings, open_database(settings)),
-        *(await examine_standby(standby) if standby is not None else []),
+        *await examine_resource_server(SERVICE, settings, database),
+        *(await examine_standby(standby, database) if standby is not None else []),
     ]

@@ -11,6 +11,7 @@ from shared.postgres.obstacles import DatabaseUnreachable
 from shared.postgres.server_clock import ServerClock
 
 SUBJECT = "database"
+STANDBY = "standby"
 OWN_WORK = 3  # connections that a replica has beside its pool
 
 
@@ -34,21 +35,50 @@ async def examine_database(database: Database, service: str) -> list[Finding]:
         await connection.close()
 
 
-@looks_at("standby")
-async def examine_standby(standby: Database) -> list[Finding]:
+@looks_at(STANDBY)
+async def examine_standby(standby: Database, primary: Database) -> list[Finding]:
     """Return what is to be said about the standby at which lists are read."""
+    setting = standby.start_log.setting
     try:
         connection = await standby.connect_apart()
     except NOT_THERE as error:
         says = f"{standby.start_log.explain(error)}. Lists are read at the primary meanwhile"
-        return [warning("standby", says, "start it, or unset the setting")]
+        return [warning(STANDBY, says, "start it, or unset the setting")]
     try:
-        if not await connection.fetchval("SELECT pg_is_in_recovery()"):
-            says = f"{standby.start_log.setting} names a primary: what is written there never reaches it"
-            return [problem("standby", says, "name a standby of the posts database, or unset it")]
-        return [ok("standby", "it follows the primary")]
+        found: Any = await connection.fetchrow(
+            "SELECT pg_is_in_recovery() AS is_standby, (SELECT count(*) FROM pg_stat_wal_receiver) AS senders,"
+            " (SELECT system_identifier FROM pg_control_system()) AS cluster"
+        )
     finally:
         await connection.close()
+    if not found["is_standby"]:
+        says = f"{setting} names a primary: what is written there never reaches it"
+        return [problem(STANDBY, says, "name a standby of the posts database, or unset it")]
+    if not found["senders"]:
+        says = "no primary sends it anything: what is read there gets old"
+        return [problem(STANDBY, says, f"start its primary, or correct its primary_conninfo, or unset {setting}")]
+    return [await _judge_followed(primary, found["cluster"], setting)]
+
+
+async def _judge_followed(primary: Database, cluster: int, setting: str) -> Finding:
+    """Return whether a standby's cluster is the primary's, and whether the primary waits for it."""
+    try:
+        connection = await primary.connect_apart()
+    except NOT_THERE:
+        return unknown(STANDBY, "whether the primary waits for it, and is the one it follows: not asked without it")
+    try:
+        own, waits_for = await connection.fetchrow(
+            "SELECT (SELECT system_identifier FROM pg_control_system()), current_setting('synchronous_standby_names')"
+        )
+    finally:
+        await connection.close()
+    if own != cluster:
+        says = "it follows another server than the service's primary"
+        return problem(STANDBY, says, f"let {setting} name a standby of that primary, or unset it")
+    if not waits_for:
+        says = "the primary does not wait for it (synchronous_standby_names is empty), so lists are read at the primary"
+        return warning(STANDBY, says, f"name the standby there, or unset {setting}")
+    return ok(STANDBY, "it follows the primary, which waits for it")
 
 
 async def _judge_role(connection: Connection, setting: str) -> Finding:
@@ -84,7 +114,7 @@ async def _judge_schema(database: Database, service: str) -> Finding:
 async def _judge_connections(connection: Connection, pool_size: int) -> Finding:
     most, kept, used = await connection.fetchrow(
         "SELECT current_setting('max_connections')::int, current_setting('superuser_reserved_connections')::int,"
-        " (SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend')"
+        " (SELECT sum(numbackends)::int FROM pg_stat_database)"  # pg_stat_activity hides those of other roles
     )
     needed = pool_size + OWN_WORK
     replicas = (most - kept) // needed
