@@ -139,10 +139,14 @@ async def _judge_archive(connection: Connection) -> list[Finding]:
         return [unknown("archive", "the role may not read pg_stat_archiver")]
     if not archiving.is_on:
         return []
-    if archiving.is_failing:
+    if archiving.has_failed:
         says = f"PostgreSQL could not archive its log at {archiving.failed_at:%Y-%m-%d %H:%M:%S} UTC; it is in pg_wal"
         what = "its log says why: is the folder there, does it belong to user 999, has it room? Never delete in pg_wal"
         return [problem("archive", says, what)]
+    if archiving.is_hanging:
+        since = f"{archiving.archived_at:%Y-%m-%d %H:%M:%S} UTC"
+        says = f"PostgreSQL has archived nothing since {since}, and {archiving.waiting} segments wait in pg_wal"
+        return [problem("archive", says, "see what archive_command waits for, or whether it is empty")]
     if archiving.archived_at is None:
         return [unknown("archive", "PostgreSQL has archived nothing yet: look again once archive_timeout has passed")]
     return [ok("archive", f"PostgreSQL archives its log, last at {archiving.archived_at:%Y-%m-%d %H:%M:%S} UTC")]

@@ -13,6 +13,7 @@ import pytest
 import posts_service.parts
 from shared.doctor.database import examine_database, examine_standby
 from shared.doctor.findings import Finding
+from shared.postgres.archiving import ask_archiving
 from shared.postgres.database import Database
 from stack.postgres import DatabaseUrls, running_postgres
 from tests.support.waiting import wait_until
@@ -85,6 +86,16 @@ async def test_a_standby_that_follows(folders: dict[str, Path], waits_for: str, 
     ):
         found = await wait_until(lambda: judge(standby, primary), lambda each: each.level != "problem", seconds=30)
     assert (found.level, found.says) == (level, says)
+
+
+async def test_a_standby_has_nothing_to_archive(folders: dict[str, Path]) -> None:
+    """A standby is asked about its archive like a primary, and writes no log that could wait there."""
+    with running_standby(folders["standby"], "") as standby:
+        connection = await standby.connect_apart()
+        found = await ask_archiving(connection)
+        await connection.close()
+    assert found is not None
+    assert (found.waiting, found.is_failing) == (0, False)
 
 
 async def test_a_standby_of_another_server_is_told(folders: dict[str, Path]) -> None:
