@@ -13,7 +13,7 @@ DEADLINE=120 # seconds for a service to become healthy
 compose=deploy/compose.sh
 . "$(dirname "$0")/../env_file.sh"
 . "$(dirname "$0")/../compose_turn.sh"
-stopped=() # the services that this run has stopped
+stopped=() # the containers that this run has stopped, each as "SERVICE ID"
 
 main() {
     local backup=yes from database postgres
@@ -68,26 +68,30 @@ running() {
 }
 
 stop() {
-    [ -n "$(running "$1")" ] || return 0
-    stopped+=("$1")
-    $compose stop "$1" >/dev/null 2>&1
+    local id ids
+    ids=$(running "$1")
+    [ -n "$ids" ] || return 0
+    for id in $ids; do stopped+=("$1 $id"); done
+    $compose stop "$1" >/dev/null 2>&1 || fail 1 "$1 could not be stopped, so nothing was replaced"
 }
 
+# What this run has stopped, by its id: compose would also start what it depends on, even an old primary whose place the
+# standby has taken.
 start() {
-    local service id begun
+    local each id begun failed=""
     trap '' HUP INT TERM
-    for service in ${stopped[@]+"${stopped[@]}"}; do
-        $compose start "$service" >/dev/null 2>&1
+    for each in ${stopped[@]+"${stopped[@]}"}; do
+        docker start "${each#* }" >/dev/null || failed+=" ${each#* }"
     done
-    for service in ${stopped[@]+"${stopped[@]}"}; do
-        begun=$SECONDS
-        for id in $($compose ps --quiet "$service"); do
-            until [ "$(docker inspect --format '{{.State.Health.Status}}' "$id")" = healthy ]; do
-                [ $((SECONDS - begun)) -lt $DEADLINE ] || fail 1 "$service is not healthy yet; look at its log: deploy/compose.sh logs $service"
-                sleep 0.5
-            done
+    for each in ${stopped[@]+"${stopped[@]}"}; do
+        id=${each#* } begun=$SECONDS
+        [[ $failed != *"$id"* ]] || { echo "${each% *} could not be started: make up" >&2; continue; }
+        until [ "$(docker inspect --format '{{.State.Health.Status}}' "$id")" = healthy ]; do
+            [ $((SECONDS - begun)) -lt $DEADLINE ] || fail 1 "${each% *} is not healthy yet; look at its log: deploy/compose.sh logs ${each% *}"
+            sleep 0.5
         done
     done
+    [ -z "$failed" ] || exit 1
 }
 
 fail() {
