@@ -34,4 +34,6 @@ for database in ${2:-auth posts}; do
 done
 mv "$to.part" "$to"
 echo "$to"
-[ -z "$keep" ] || find "$(dirname "$to")" -maxdepth 1 -type d -regex '.*/[0-9]+T[0-9]+Z' | sort | head -n "-$keep" | xargs -r rm -r --
+[ -n "$keep" ] || exit 0
+cd "$(dirname "$to")" # so that no blank in its path reaches xargs, and a link to it is followed
+find . -maxdepth 1 -type d -regex '\./[0-9]+T[0-9]+Z' | sort | head -n "-$keep" | xargs -r rm -r --

@@ -182,6 +182,26 @@ def test_old_backups_go_once_a_new_one_is_whole(stand: Stand) -> None:
     assert stand.run("backup.sh", "--keep", "0", backups)[0] == 2
 
 
+@pytest.mark.parametrize("name", ["my backups", "linked", "two\nlines"])
+def test_old_backups_go_wherever_they_are(stand: Stand, name: str) -> None:
+    """In a folder with a blank in its name, or behind a link, ``--keep`` deletes the old backups, and nothing else."""
+    folder = stand.folder / "disk" / name
+    beside = stand.folder / "disk" / "my"
+    for each in (folder / "20261101T000000Z", folder / "20261102T000000Z", beside, stand.folder / "disk" / "two"):
+        each.mkdir(parents=True)
+    if name == "linked":
+        folder.rename(stand.folder / "disk" / "behind")
+        folder.symlink_to("behind")
+    status, printed = stand.run("backup.sh", "--keep", "2", folder)
+    assert status == 0, printed
+    kept = {path.name for path in folder.iterdir()}
+    assert len(kept) == 2
+    assert "20261102T000000Z" in kept
+    assert beside.exists()
+    assert (stand.folder / "disk" / "two").exists()
+    assert Path(printed.rstrip("\n")).parent == folder
+
+
 def test_the_standby_that_leads_is_backed_up(stand: Stand) -> None:
     """Where the standby has taken the place of PostgreSQL, which is off, it is the one that is dumped and put back."""
     status, printed = stand.run("restore.sh", stand.backup, down="postgres")
