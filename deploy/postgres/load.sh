@@ -4,7 +4,8 @@
 # nothing but the COMMIT at the end of the whole dump ends the transaction.
 set -euo pipefail
 [ $# -eq 1 ] || { echo "Usage: load.sh auth|posts, with a dump from standard input" >&2; exit 2; }
-export PGOPTIONS="-c client_min_messages=warning"
+# Where the standby is away no COMMIT would ever end, and hold every table meanwhile.
+export PGOPTIONS="-c client_min_messages=warning -c synchronous_commit=local"
 
 {
     cat <<SQL

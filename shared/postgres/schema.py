@@ -21,7 +21,10 @@ AnyConnection: TypeAlias = asyncpg.Connection | PoolConnectionProxy
 SCHEMA = "public"
 MIGRATION_SETTINGS: dict[str, Any] = {
     "command_timeout": 600.0,  # seconds: an index of a big table takes its time, and half of one is of no use
-    "server_settings": {"lock_timeout": f"{MIGRATION_LOCK_TIMEOUT * 1000:.0f}"},
+    "server_settings": {
+        "lock_timeout": f"{MIGRATION_LOCK_TIMEOUT * 1000:.0f}",
+        "synchronous_commit": "local",  # with the standby away no COMMIT would end, and hold its tables meanwhile
+    },
 }
 LOCK_PAUSES = (1.0, 2.0, 4.0, 8.0, 16.0)  # seconds after each try in which a lock was not granted
 TURN = 4_709_201  # any number, the same in every replica
