@@ -170,6 +170,18 @@ async def test_all_passwords_are_changed(containers: Containers, client: httpx2.
     await wait_until(count, lambda found: found > counted, seconds=PATIENCE)
 
 
+def test_only_a_whole_copy_takes_over(containers: Containers) -> None:
+    """Where the standby has no whole copy, nobody is promoted, and the primary goes on."""
+    version = "/var/lib/postgresql/data/PG_VERSION"  # which a copy that was cut off does not have
+    containers.execute("postgres_standby", "mv", version, f"{version}.aside")
+    try:
+        refused = Command("deploy/postgres/promote.sh").run(containers.root, containers.environment(), status=1)
+    finally:
+        containers.execute("postgres_standby", "mv", f"{version}.aside", version)
+    assert "Nothing was stopped" in refused
+    assert containers.format("postgres", "{{.State.Running}}").strip() == "true"
+
+
 async def test_the_standby_takes_over(
     containers: Containers, commands: Commands, client: httpx2.AsyncClient, ada: Person
 ) -> None:
@@ -199,11 +211,12 @@ async def test_the_standby_takes_over(
 async def test_the_way_back(
     containers: Containers, commands: Commands, client: httpx2.AsyncClient, ada: Person
 ) -> None:
-    """``make up`` and backups live with a standby that leads; then the first leads again, and nothing is lost."""
+    """``make up``, a backup and a restore leave the old primary off; then it leads again, and nothing is lost."""
     said = await asyncio.to_thread(containers.run_script, "deploy/compose_up.sh", "--no-build")
     assert "postgres stays off: postgres_standby has taken its place" in said
+    saved = containers.run_script("deploy/postgres/backup.sh", str(containers.root / "backups")).strip()
+    await asyncio.to_thread(containers.run_script, "deploy/postgres/restore.sh", saved, "posts")
     assert containers.format("postgres", "{{.State.Running}}").strip() == "false"
-    containers.run_script("deploy/postgres/backup.sh", str(containers.root / "backups"))
     recovery = Command("deploy/postgres/recover.sh latest")
     refused = await asyncio.to_thread(recovery.run, containers.root, containers.environment(), status=1)
     assert "nothing was stopped: let it lead again" in refused

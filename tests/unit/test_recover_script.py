@@ -1,4 +1,7 @@
-"""``recover.sh``, ``compose_up.sh`` and ``restart_unhealthy.sh``: what comes when. Docker is a stand-in here."""
+"""``recover.sh``, ``promote.sh``, ``compose_up.sh`` and ``restart_unhealthy.sh``: what comes when.
+
+Docker is a stand-in here.
+"""
 
 import fcntl
 import os
@@ -22,6 +25,7 @@ case "$*" in
     *recover_files.sh*) echo "$*" >>"$CALLS"; eval "${REPLACING:-}" ;;
     "up --detach --no-deps postgres") echo "$*" >>"$CALLS"; eval "${STARTING:-}" ;;
     config* | version*) ;;
+    exec*) echo "${*: -1}" >>"$CALLS"; eval "${PROMOTING:-}" ;;
     *) echo "$*" >>"$CALLS" ;;
 esac
 """
@@ -196,6 +200,53 @@ def test_postgresql_that_does_not_recover(stand: Stand) -> None:
     assert "--undo leads back" in printed
     assert stand.is_marked
     assert stand.read_calls()[-1] == "stop postgres"
+
+
+START_STANDBY = "up --detach --no-deps --no-recreate postgres_standby"
+
+
+def test_a_standby_takes_over(stand: Stand) -> None:
+    """It runs and answers before the primary is stopped, and only then is promoted."""
+    status, printed = stand.run("postgres/promote.sh")
+    assert status == 0, printed
+    assert stand.read_calls() == [
+        *(START_STANDBY, "--quiet", "stop --timeout 5 postgres"),
+        *("SELECT pg_is_in_recovery()", "--timeout=30"),
+    ]
+
+
+def test_a_standby_that_leads_takes_over_again(stand: Stand) -> None:
+    """Where a way back was cut off it leads by what its volume says: it is started, and nobody promotes it."""
+    leading = 'case "$*" in *pg_is_in_recovery*) echo f ;; esac'
+    status, printed = stand.run("postgres/promote.sh", STANDBY="=leads", PROMOTING=leading)
+    assert status == 0, printed
+    assert stand.read_calls()[-1] == "SELECT pg_is_in_recovery()"
+
+
+@pytest.mark.parametrize("volume", ["=empty", "no such service: postgres_standby"])
+def test_a_primary_without_a_standby_goes_on(stand: Stand, volume: str) -> None:
+    """Where no standby has a whole copy, or nobody knows, promote.sh says so, with status 1, and stops nothing."""
+    status, printed = stand.run("postgres/promote.sh", STANDBY=volume)
+    assert (status, "Nothing was stopped" in printed) == (1, True)
+    assert stand.read_calls() == []
+
+
+def test_a_standby_that_does_not_answer_stops_nothing(stand: Stand) -> None:
+    """Where the standby has a whole copy, but does not come up in time, the primary goes on."""
+    (stand.folder / "sleep").write_text("#!/bin/sh\nexec /bin/sleep 10\n")
+    (stand.folder / "sleep").chmod(0o755)
+    status, printed = stand.run("postgres/promote.sh", PROMOTING="exit 1")
+    assert (status, "Nothing was stopped" in printed) == (1, True)
+    assert set(stand.read_calls()) == {START_STANDBY, "--quiet"}
+
+
+def test_a_promotion_that_fails_shows_the_way_on(stand: Stand) -> None:
+    """Where the standby can't be promoted, that is said, with status 1, and what starts the primary again."""
+    (stand.folder / "sleep").write_text("#!/bin/sh\n")
+    (stand.folder / "sleep").chmod(0o755)
+    failing = 'case "$*" in *"pg_ctl promote"*) exit 1 ;; esac'
+    status, printed = stand.run("postgres/promote.sh", PROMOTING=failing)
+    assert (status, "make up starts it again" in printed) == (1, True)
 
 
 @pytest.mark.parametrize("running", ["true", "false"])
