@@ -274,5 +274,31 @@ async def test_old_copies_are_cleared_out(archived: Archived) -> None:
     wait_for_another_second()
     archived.done("recover_files.sh", "latest", "current")
     assert await archived.count_words() == 1
-    refused = archived.run("base_backup.sh", "0")
-    assert refused.returncode == 2
+    for wrong in (["0"], ["--make-room"], ["--make-room", "0"]):
+        assert archived.run("base_backup.sh", *wrong).returncode == 2
+
+
+async def test_room_is_made_without_another_copy(archived: Archived) -> None:
+    """In a full archive room is made before anything is written: no server is asked, and the newest copies stay."""
+    wait_for_another_second()
+    with archived.installation.postgres():
+        newest = archived.done("base_backup.sh").strip()
+    pieces = {path.name for path in (archived.archive / "wal").iterdir()}
+    archived.done("base_backup.sh", "--make-room", "2")
+    assert len(list(archived.archive.glob("base-*"))) == 2
+    archived.done("base_backup.sh", "--make-room", "1")
+    assert [path.name for path in archived.archive.glob("base-*")] == [newest]
+    assert pieces - {path.name for path in (archived.archive / "wal").iterdir()}
+    wait_for_another_second()
+    archived.done("recover_files.sh", "--new", "latest", "current")
+    assert await archived.count_words() == 1
+
+
+async def test_no_log_goes_without_a_copy(archived: Archived) -> None:
+    """Where there is no copy, nothing of the log is deleted: nobody can tell what is needed."""
+    (copy,) = archived.archive.glob("base-*")
+    copy.rename(archived.archive / "elsewhere")
+    pieces = {path.name for path in (archived.archive / "wal").iterdir()}
+    refused = archived.run("base_backup.sh", "--make-room", "1")
+    assert (refused.returncode, "no base backup" in refused.stderr) == (1, True)
+    assert {path.name for path in (archived.archive / "wal").iterdir()} == pieces
