@@ -57,7 +57,7 @@ keep() {
     ids=$replaced/deleted-users
     deploy/postgres/deleted_users.sh >"$ids" || echo "nobody knows who was deleted since the backup; the log and the audit may, where they were shipped to" >&2
     [ ! -s "$ids" ] || echo "who was deleted is in $ids; to delete again who is back:
-    deploy/compose.sh exec -T auth_service python -m auth_service user delete-again - <$ids"
+    deploy/compose.sh exec -T auth_service python -m auth_service user delete-again - <$(printf %q "$ids")"
 }
 
 running() {

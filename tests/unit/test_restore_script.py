@@ -1,6 +1,7 @@
 """``restore.sh`` and ``backup.sh`` of deploy/postgres: what is done in which order. Docker is a stand-in here."""
 
 import os
+import shlex
 import signal
 import subprocess
 import time
@@ -121,6 +122,15 @@ def test_a_service_starts_again_after_a_failure(stand: Stand) -> None:
     assert status == 1
     assert "auth was not put back; it is as it was" in printed
     assert stand.read_calls()[-3:] == ["load auth", "docker start auth", "docker start posts"]
+
+
+def test_a_command_that_is_printed_can_be_pasted(stand: Stand) -> None:
+    """Where the path of the backups has a blank, so has the command that deletes users again, and it is quoted."""
+    backup = stand.backup.parent.rename(stand.folder / "my backups") / stand.backup.name
+    status, printed = stand.run("restore.sh", backup)
+    assert status == 0, printed
+    words = shlex.split(printed[printed.index("- <") :].splitlines()[0])
+    assert Path(words[1].removeprefix("<")).read_text() == "7\n"
 
 
 def test_one_that_does_not_start_keeps_no_other_off(stand: Stand) -> None:
