@@ -26,7 +26,14 @@ def add_verb(verbs: Verbs, name: str, meaning: str, command: Command | None) -> 
     """Add a command, which an operator may give under a name of their own."""
     verb = arguments.add_verb(verbs, name, meaning)
     verb.set_defaults(command=command)
-    verb.add_argument("--as", dest="operator", type=read_operator, metavar="NAME", help="who the audit says did it")
+    verb.add_argument(
+        "--as",
+        dest="operator",
+        type=read_operator,
+        default=arguments.default_below(verbs, usual=None),
+        metavar="NAME",
+        help="who the audit says did it",
+    )
     return verb
 
 

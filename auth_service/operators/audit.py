@@ -19,7 +19,7 @@ from auth_service.tables.audit import (
     list_audit_lines,
     list_next_audit_lines,
 )
-from shared.command_line.arguments import MOST, Verbs, add_limit, read_days, read_moment, read_past
+from shared.command_line.arguments import MOST, Verbs, add_limit, add_verbs_below, read_days, read_moment, read_past
 from shared.command_line.printing import Stream
 from shared.command_line.text_tables import Record
 from shared.errors import Invalid
@@ -43,7 +43,7 @@ def add_audit(nouns: Verbs) -> None:
     )
     audit.add_argument("--follow", action="store_true", help="oldest first, and go on with what happens, until Ctrl-C")
     add_limit(audit)
-    pruned = add_verb(audit.add_subparsers(metavar="[VERB]"), "prune", "delete old lines, and note that", prune_audit)
+    pruned = add_verb(add_verbs_below(audit), "prune", "delete old lines, and note that", prune_audit)
     moment = pruned.add_mutually_exclusive_group(required=True)
     moment.add_argument("--before", type=read_moment, metavar="TIME", help="those from before it: 2026-01-31, in UTC")
     moment.add_argument("--older-than", type=read_days, metavar="DAYS", help="those that are older")

@@ -6,20 +6,22 @@ Each reader raises ArgumentTypeError, with a sentence that says what would be va
 import argparse
 import datetime as dt
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 from shared.observing.version import UNKNOWN, VERSION, find_commit
 from shared.tokens.signed import MAX_ID
 
 MOST = 1000  # lines
+USUAL = "50"  # a text, which argparse reads as if it had been typed: so what was typed is told from it
 MOST_DAYS = 36_500
 LONGEST_ADDRESS = 320  # characters
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 _DURATION = re.compile(r"([1-9]\d{0,5})([smhd])")
 
 Verbs: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # noqa: SLF001 - it has no public name
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +30,29 @@ class Commands:
 
     add: Callable[[Verbs], None]
     run: Callable[[argparse.Namespace], int]
+
+
+class VerbsOfVerb(argparse._SubParsersAction):  # type: ignore[type-arg]  # noqa: SLF001 - the same
+    """Verbs below a verb that also stands alone, whose options are not theirs.
+
+    One that is given ahead of them ends the call, instead of being ignored; those of ``add_verb`` count there, too.
+    """
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: str | Sequence[Any] | None,
+        option_string: str | None = None,
+    ) -> None:
+        """Parse the rest by the verb that is named."""
+        name = str((values or [""])[0])
+        verb: argparse.ArgumentParser = self.choices[name]
+        given = [each for each, value in vars(namespace).items() if value is not parser.get_default(each)]
+        foreign = [f"--{each.replace('_', '-')}" for each in given if verb.get_default(each) is not argparse.SUPPRESS]
+        if foreign:
+            parser.error(f"{name} does not take {', '.join(foreign)}")
+        super().__call__(parser, namespace, values, option_string)
 
 
 def build_parser(service: str, description: str) -> argparse.ArgumentParser:
@@ -47,13 +72,23 @@ def add_noun(nouns: Verbs, name: str, meaning: str) -> Verbs:
 def add_verb(verbs: Verbs, name: str, meaning: str) -> argparse.ArgumentParser:
     """Add a command that can print JSON."""
     verb = verbs.add_parser(name, help=meaning, description=meaning, allow_abbrev=False)
-    verb.add_argument("--json", action="store_true", help="for programs")
+    verb.add_argument("--json", action="store_true", default=default_below(verbs, usual=False), help="for programs")
     return verb
+
+
+def add_verbs_below(verb: argparse.ArgumentParser) -> Verbs:
+    """Let a command that stands alone have verbs, too."""
+    return verb.add_subparsers(metavar="[VERB]", action=VerbsOfVerb)
+
+
+def default_below(verbs: Verbs, *, usual: T) -> T | str:
+    """Return the default of an option that counts ahead of a verb below a verb, too: none, which would undo it."""
+    return argparse.SUPPRESS if isinstance(verbs, VerbsOfVerb) else usual
 
 
 def add_limit(verb: argparse.ArgumentParser) -> None:
     """Let a command print so many lines at most."""
-    verb.add_argument("--limit", type=read_limit, default=50, metavar="N", help=f"at most {MOST} (50)")
+    verb.add_argument("--limit", type=read_limit, default=USUAL, metavar="N", help=f"at most {MOST} ({USUAL})")
 
 
 def _number_to(most: int, refusal: str) -> Callable[[str], int]:

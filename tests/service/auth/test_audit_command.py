@@ -90,6 +90,51 @@ async def test_following_has_no_end(command_line: CommandLine) -> None:
     assert refused == (1, "", "until goes without --follow, which has no end\n")
 
 
+@pytest.mark.usefixtures("lines")
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        (("--user", "1"), "--user"),
+        (("--event", "signed_in"), "--event"),
+        (("--since", "4d"), "--since"),
+        (("--until", "1h"), "--until"),
+        (("--address", "192.0.2.7"), "--address"),
+        (("--follow",), "--follow"),
+        (("--limit", "1"), "--limit"),
+        (("--limit", "50"), "--limit"),
+        (("--as", "Grace", "--user", "1", "--json", "--limit", "1"), "--user, --limit"),
+    ],
+)
+async def test_pruning_is_of_everybody_s_lines(
+    command_line: CommandLine, database: asyncpg.Connection, options: tuple[str, ...], named: str
+) -> None:
+    """What picks lines for ``audit`` does not for ``audit prune``, before or behind it: that ends with 2, not ignored.
+
+    Else who means one user's lines would delete those of all.
+    """
+    for words in ((*options, "prune", "--older-than", "1"), ("prune", "--older-than", "1", *options)):
+        status, out, err = await command_line.run("audit", *words)
+        assert (status, out) == (2, "")
+        assert words[0] == "prune" or f"prune does not take {named}\n" in err
+    assert await database.fetchval("SELECT count(*) FROM audit") == 4
+
+
+@pytest.mark.usefixtures("lines")
+async def test_who_pruned(command_line: CommandLine) -> None:
+    """``--as`` and ``--json`` count before ``prune`` as behind it; given twice, the one behind it does."""
+    prune = ("prune", "--older-than", "365")
+    for words in (
+        ("--as", "Grace", "--json", *prune),
+        (*prune, "--as", "Linus", "--json"),
+        ("--as", "Grace", *prune, "--as", "Ken", "--json"),
+    ):
+        status, out, _ = await command_line.run("audit", *words)
+        assert (status, json.loads(out)["state"]) == (0, "pruned")
+    lines = await command_line.find("audit", "--event", "audit_pruned")
+    assert isinstance(lines, list)
+    assert [line["operator"] for line in lines] == ["Ken", "Linus", "Grace"]
+
+
 async def test_who_did_what(command_line: CommandLine, ada: Person, monkeypatch: pytest.MonkeyPatch) -> None:
     """The audit names the operator: as they say, as OPERATOR has it, or the user of this machine; and what was done."""
     me = pwd.getpwuid(os.getuid()).pw_name

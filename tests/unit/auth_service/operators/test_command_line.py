@@ -10,6 +10,8 @@ import pytest
 
 from auth_service.__main__ import DOCTOR, MIGRATE
 from auth_service.operators.command_line import COMMANDS
+from posts_service.operators.command_line import COMMANDS as OF_POSTS
+from shared.command_line.arguments import Commands, VerbsOfVerb
 from shared.command_line.dispatch import build_command_line
 from shared.observing.version import VERSION
 from tests.support.house import ROOT
@@ -38,6 +40,21 @@ def test_each_command_is_documented() -> None:
     commands = list_commands(build_command_line("auth_service", (COMMANDS, MIGRATE, DOCTOR))[0])
     assert {"user export", "session end", "audit", "audit prune", "migrate", "doctor"} <= set(commands)
     assert [command for command in commands if not re.search(rf"`{command}[` ]", part)] == []
+
+
+@pytest.mark.parametrize(
+    ("service", "commands"), [("auth_service", (COMMANDS, MIGRATE, DOCTOR)), ("posts_service", (OF_POSTS,))]
+)
+def test_no_option_ahead_of_a_verb_is_ignored(service: str, commands: tuple[Commands, ...]) -> None:
+    """A word that has verbs below it has no options of its own, or refuses those that are not for the verb."""
+    parsers = [build_command_line(service, commands)[0]]
+    for parser in parsers:
+        actions = parser._actions  # noqa: SLF001
+        below = [action for action in actions if isinstance(action, argparse._SubParsersAction)]  # noqa: SLF001
+        parsers += [each for action in below for each in action.choices.values()]
+        options = {action.dest for action in actions if action not in below} - {"help", "version"}
+        assert not below or not options or isinstance(below[0], VerbsOfVerb)
+    assert len(parsers) > len(commands)
 
 
 @pytest.mark.parametrize("service", SERVICES)
