@@ -9,7 +9,7 @@ from gateway.policy.upstreams import Replica
 from gateway.public_url import examine_public_url
 from gateway.settings import GatewaySettings
 from shared.auth_events.contract import GATEWAY
-from shared.doctor.findings import Finding, ok, problem
+from shared.doctor.findings import Finding, looks_at, ok, problem
 from shared.doctor.process import examine_process
 from shared.doctor.setting_comparison import examine_auth_service
 
@@ -35,6 +35,7 @@ def _judge_proxies(settings: GatewaySettings) -> Iterator[Finding]:
             yield problem("proxies", says, "name the addresses of your proxies alone")
 
 
+@looks_at("policy")
 async def _examine_policy(settings: GatewaySettings) -> list[Finding]:
     try:
         policy = load_kept_policy(settings)

@@ -33,7 +33,7 @@ from gateway.policy.methods import FORWARDED_METHODS, OTHER_METHOD, UsualMethod
 from gateway.policy.rules import Access, Condition, Paths, Rule, Source
 from gateway.policy.tables import Count, PassingTable, Seconds, Table, Text, Texts, as_list, read_text
 from gateway.policy.upstreams import Replica, Upstream
-from shared.web.origins import HOST_NAME
+from shared.web.origins import HOST_NAME, is_name
 from shared.web.service_calls import UNIX
 
 FILE = Path(__file__).parents[1] / "rules.schema.json"
@@ -102,6 +102,8 @@ def _read_url(url: str) -> Replica:
     is_plain = parts.path in {"", "/"} and not (parts.query or parts.fragment or parts.username) and url.isprintable()
     if parts.scheme not in _PORTS or not host or port == 0 or " " in url or not is_plain:
         raise ValueError(f"{url!r} is not http://host:port or https://host:port")
+    if not is_name(host):
+        raise ValueError(f"{host!r} is no name of a host: each part between dots has 1 to 63 characters")
     return Replica(host, port or _PORTS[parts.scheme], parts.scheme == "https")
 
 

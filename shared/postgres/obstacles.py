@@ -28,7 +28,6 @@ _NO_MORE_HERE = (
 )
 _WITHOUT_ANSWER: dict[type[BaseException], str] = {
     socket.gaierror: "the name of {place} can't be looked up: correct it, or start what has that name",
-    UnicodeError: "the name of {place} can't be looked up: correct it",
     ConnectionRefusedError: "nothing listens at {place}: start it, or correct host and port",
     TimeoutError: "{place} does not answer: is it running, and does a firewall or a network stand between?",
     BaseException: "{place} can't be reached: {says}",

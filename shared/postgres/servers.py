@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 import asyncpg
 
-from shared.process.name_lookups import NameLookups
+from shared.process.name_lookups import NameLookups, no_name_unknown
 
 Try: TypeAlias = "asyncio.Task[asyncpg.Connection]"
 
@@ -49,8 +49,9 @@ class PostgresServers:
 
     async def _connect_to(self, url: str, settings: dict[str, Any]) -> asyncpg.Connection:
         server = urlsplit(url)
-        if not server.hostname:  # a socket in the file system
-            return await asyncpg.connect(url, **settings)
+        if not server.hostname:  # a socket in the file system, or a name among the options
+            with no_name_unknown():
+                return await asyncpg.connect(url, **settings)
         addresses = await asyncio.wait_for(self._lookups.look_up(server.hostname), settings.get("timeout"))
         if CHECKS_NAME in server.query:
             return await asyncpg.connect(url, **settings)

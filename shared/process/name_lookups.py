@@ -5,7 +5,9 @@ for that. So others who need the same name share the lookup, and no time-out of 
 """
 
 import asyncio
+import contextlib
 import socket
+from collections.abc import Iterator
 from typing import TypeAlias
 
 Lookup: TypeAlias = "asyncio.Task[list[str]]"
@@ -31,6 +33,16 @@ class NameLookups:
             ended.exception()  # retrieved here, since perhaps nobody waits for it any more
 
 
+@contextlib.contextmanager
+def no_name_unknown() -> Iterator[None]:
+    """Turn what Python raises for a name with an empty or overlong part into the OSError for one that is unknown."""
+    try:
+        yield
+    except UnicodeError as error:
+        raise socket.gaierror(socket.EAI_NONAME, str(error)) from error
+
+
 async def _look_up(name: str) -> list[str]:
-    found = await asyncio.get_running_loop().getaddrinfo(name, None, type=socket.SOCK_STREAM)
+    with no_name_unknown():
+        found = await asyncio.get_running_loop().getaddrinfo(name, None, type=socket.SOCK_STREAM)
     return list(dict.fromkeys(str(address[0]) for *_, address in found))

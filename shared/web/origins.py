@@ -3,7 +3,7 @@
 import re
 from urllib.parse import urlsplit
 
-HOST_NAME = r"(?:[a-z0-9._-]+|\[[0-9a-f:.]+\])"
+HOST_NAME = r"(?:[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})*\.?|\[[0-9a-f:.]+\])"
 """A regular expression: a name, or an address, which stands in brackets if it is IPv6 (RFC 3986, section 3.2.2)."""
 
 ORIGIN = rf"https?://{HOST_NAME}(?::[1-9][0-9]{{0,4}})?"
@@ -12,6 +12,15 @@ ORIGIN = rf"https?://{HOST_NAME}(?::[1-9][0-9]{{0,4}})?"
 LOOPBACK_HOSTS = {"localhost", "127.0.0.1", "::1"}
 
 DEFAULT_PORTS = {"http": ":80", "https": ":443"}
+
+
+def is_name(host: str) -> bool:
+    """Tell whether a host can be looked up: each part between dots has 1 to 63 characters (RFC 1035, section 2.3.4)."""
+    try:
+        host.encode("idna")
+    except UnicodeError:
+        return False
+    return True
 
 
 def read_origin(text: str) -> str:

@@ -56,6 +56,9 @@ def test_what_can_not_be_done_is_one_sentence(service: str) -> None:
         1,
         f"{service} does not migrate: {setting}: nothing listens at 127.0.0.1:1: start it, or correct host and port\n",
     )
+    no_name = migrate(service, "--check", **{setting: "postgresql://nobody:nothing@db..internal/none"})
+    assert no_name[0] == 1
+    assert f"{setting}: the name of db..internal:5432 can't be looked up: correct it" in no_name[1]
     unreachable = {setting: "postgresql://nobody:nothing@127.0.0.1:1/none"}
     assert migrate(service, "--check", **unreachable)[0] == 1
     assert migrate(service, "--chek", **unreachable)[0] == 2

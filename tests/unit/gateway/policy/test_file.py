@@ -17,6 +17,7 @@ from tests.support.policies import HEAD, SETTINGS, has, read, read_fault, rule
 PREFIX = "must be a path of letters, digits, -, _, ~ and dots without a slash at its end, such as /app"
 STRIP_NEEDS = "needs a service behind the gateway without session_cookies"
 METHOD = "can't be named: methods are in capitals, such as GET or PROPFIND, and neither CONNECT nor TRACE"
+NO_HOST = "is no name of a host: each part between dots has 1 to 63 characters"
 HOST = "is not a host in lower case without a port, such as app.example.com"
 NO_TIME = "must be seconds, more than 0 and 86400 at most"
 
@@ -119,6 +120,8 @@ def test_a_bad_table_of_an_upstream_is_refused(value: str, reason: str) -> None:
         ('"http://po sts"', "'http://po sts' is not http://host:port or https://host:port"),
         ('"http://posts:0"', "'http://posts:0' is not http://host:port or https://host:port"),
         ('"http://posts:x"', "'http://posts:x' is not a URL"),
+        ('"http://posts..internal"', f"'posts..internal' {NO_HOST}"),
+        (f'"http://{"a" * 64}.internal"', f"'{'a' * 64}.internal' {NO_HOST}"),
         ('"http://[posts"', "'http://[posts' is not a URL"),
         ('"unix:posts.sock"', "'unix:posts.sock' is not unix:/path/of/a/socket"),
         ('"unix:"', "'unix:' is not unix:/path/of/a/socket"),

@@ -1,8 +1,10 @@
 """Which servers a database's URL names."""
 
+import socket
+
 import pytest
 
-from shared.postgres.servers import list_urls
+from shared.postgres.servers import PostgresServers, list_urls
 
 
 @pytest.mark.parametrize(
@@ -25,3 +27,10 @@ from shared.postgres.servers import list_urls
 def test_each_server_has_a_url_of_its_own(url: str, urls: list[str]) -> None:
     """Everything but the server is the same in each; a URL that names none by host is left as it is."""
     assert list_urls(url) == urls
+
+
+@pytest.mark.parametrize("url", ["postgresql://u@db..internal/d", "postgresql://u@/d?host=db..internal"])
+async def test_what_is_no_name_is_an_unknown_one(url: str) -> None:
+    """A server whose name has an empty part can't be looked up, whether we do that or asyncpg does."""
+    with pytest.raises(socket.gaierror):
+        await PostgresServers(url).connect(timeout=5)
