@@ -5,15 +5,21 @@ import http.client
 import json
 import re
 from collections.abc import Iterator
+from http import HTTPStatus
 
 from shared.auth_events.follower import SILENCE
 from shared.doctor.findings import Finding, looks_at, ok, problem, unknown, warning
 from shared.observing.clocks import TOLD_FROM, describe_offset
+from shared.process.name_lookups import no_name_unknown
 from shared.settings import Settings
 
 TIMEOUT = 5.0  # seconds
 LONGEST_ANSWER = 1_000_000  # bytes
 EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - asked at this machine itself
+
+READY, NOT_READY = (HTTPStatus.OK, "ready", False), (HTTPStatus.SERVICE_UNAVAILABLE, "not ready", True)
+"""The status of ``/readyz``, what it says, and whether it names a lack."""
+STRANGER, LOOK = "what answers at the {port} port is not the service", "look what listens there"
 
 _FEED = re.compile(r'^gatepost_feed_lag_seconds\{feed="([^"]+)"\} (\S+)$', re.MULTILINE)
 _CLOCK = re.compile(r'^gatepost_clock_offset_seconds\{peer="([^"]+)"\} (\S+)$', re.MULTILINE)
@@ -24,17 +30,37 @@ async def examine_process(settings: Settings) -> list[Finding]:
     """Return what the process says that listens where the settings say."""
     host = EVERYWHERE.get(settings.host, settings.host)
     try:
-        _, told = await asyncio.to_thread(_get, host, settings.port, "/readyz")
-        _, metrics = await asyncio.to_thread(_get, host, settings.metrics_port, "/metrics")
+        status, told = await asyncio.to_thread(_get, host, settings.port, "/readyz")
     except (OSError, http.client.HTTPException) as error:
-        says = f"nothing answers at {host}:{settings.port}: {error}"
-        return [unknown("process", f"{says}. Readiness, feeds and clocks can be seen only while the service runs")]
-    return [*_judge_readiness(told), *_judge_feeds(metrics), *_judge_clocks(metrics)]
+        return [_explain(f"{host}:{settings.port}", error, "Readiness, feeds and clocks")]
+    return [*_judge_readiness(status, told), *await _examine_metrics(host, settings.metrics_port)]
+
+
+async def _examine_metrics(host: str, port: int) -> list[Finding]:
+    try:
+        status, metrics = await asyncio.to_thread(_get, host, port, "/metrics")
+    except (OSError, http.client.HTTPException) as error:
+        return [_explain(f"{host}:{port}", error, "Feeds and clocks")]
+    if status != HTTPStatus.OK:
+        return [problem("process", STRANGER.format(port="metrics'"), LOOK)]
+    return [*_judge_feeds(metrics), *_judge_clocks(metrics)]
+
+
+def _explain(place: str, error: Exception, what: str) -> Finding:
+    """Return why a process could not be asked; only where nobody listens does it just not run."""
+    if isinstance(error, ConnectionRefusedError):
+        says = f"nothing answers at {place}: {error}"
+        return unknown("process", f"{says}. {what} can be seen only while the service runs")
+    if isinstance(error, TimeoutError):
+        return problem("process", f"{place} does not answer: the process hangs", "see its log; restart it")
+    return problem("process", f"{place} does not answer as the service does: {error}", LOOK)
 
 
 def _get(host: str, port: int, path: str) -> tuple[int, str]:
     connection = http.client.HTTPConnection(host, port, timeout=TIMEOUT)
     try:
+        with no_name_unknown():
+            connection.connect()
         connection.request("GET", path)
         answer = connection.getresponse()
         return answer.status, answer.read(LONGEST_ANSWER).decode(errors="replace")
@@ -42,12 +68,15 @@ def _get(host: str, port: int, path: str) -> tuple[int, str]:
         connection.close()
 
 
-def _judge_readiness(text: str) -> Iterator[Finding]:
+def _judge_readiness(status: int, text: str) -> Iterator[Finding]:
     try:
         told = json.loads(text)
         lacks, remarks = dict(told.get("lacks", {})), dict(told.get("remarks", {}))
+        is_ours = (status, told.get("status"), bool(lacks)) in {READY, NOT_READY}
     except (ValueError, TypeError, AttributeError):
-        yield problem("process", "what answers at the service's port is not the service", "look what listens there")
+        is_ours = False
+    if not is_ours:
+        yield problem("process", STRANGER.format(port="service's"), LOOK)
         return
     for name, says in lacks.items():
         yield problem("process", f"not ready: {name} is {says}", "the log says more")
