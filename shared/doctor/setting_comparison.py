@@ -20,6 +20,7 @@ from shared.verifier_settings import FollowerSettings
 from shared.web.service_calls import BadStatus, ServiceClient
 
 SUBJECT = "auth service"
+UNSET = ""
 _COMPARED = ("nextauth_url", "access_token_ttl", "nextauth_protocol", "cookie_domain", "session_max_age", "sign_up")
 _SECRETS = ("secret_key", "nextauth_secret")
 _REFUSALS = {
@@ -30,11 +31,15 @@ _REFUSALS = {
 
 
 def list_compared(settings: Settings) -> Values:
-    """Return the settings that the services must agree on, and that are set here."""
-    plain = {name.upper(): getattr(settings, name, None) for name in _COMPARED}
+    """Return the settings that the services must agree on: the secrets that are set here, and all others that we know.
+
+    One of those that is not set is an empty text, so that it differs from what the other service has. A secret never
+    is, since an empty key would tell who knows the nonce that there is none.
+    """
+    plain = {name.upper(): getattr(settings, name) for name in _COMPARED if name in type(settings).model_fields}
     held = {name: getattr(settings, name, None) for name in _SECRETS}
     return {
-        **{name: [str(value)] for name, value in plain.items() if value is not None},
+        **{name: [UNSET if value is None else str(value)] for name, value in plain.items()},
         **{
             name.upper(): [secret.get_secret_value(), *reveal(getattr(settings, f"{name}_previous"))]
             for name, secret in held.items()
@@ -46,16 +51,17 @@ def list_compared(settings: Settings) -> Values:
 @looks_at(SUBJECT)
 async def examine_auth_service(service: str, settings: FollowerSettings) -> list[Finding]:
     """Return what the auth service says of a service's call, of its settings, and of what time it is there."""
-    clocks = Clocks(Metrics())
+    clocks, ours = Clocks(Metrics()), list_compared(settings)
     client = create_auth_client(service, settings, clocks)
     try:
-        answer = await _ask(client, list_compared(settings))
+        answer = await _ask(client, ours)
     except (Unavailable, ValidationError) as error:
         return [*_list_clock(clocks), _explain(error, name_secret_in_use(settings, service))]
     finally:
         await client.close()
-    follows_keys = settings.follows_keys
-    found = [_judge(name, Likeness(like), follows_keys=follows_keys) for name, like in answer.likeness.items()]
+    spared = {name for name, (value, *_) in ours.items() if value == UNSET}
+    spared |= {"SECRET_KEY"} if settings.follows_keys else set()
+    found = [_judge(name, Likeness(like), may_lack=name in spared) for name, like in answer.likeness.items()]
     wrong = [finding for finding in found if finding is not None]
     agreed = sorted(answer.likeness.keys() - {finding.says.partition(" ")[0] for finding in wrong})
     return [
@@ -73,8 +79,12 @@ async def _ask(client: ServiceClient, values: Values) -> SettingAnswer:
     return SettingAnswer.model_validate(await client.post_json(COMPARISON_PATH, question.model_dump(by_alias=True)))
 
 
-def _judge(name: str, like: Likeness, *, follows_keys: bool) -> Finding | None:
-    if like is Likeness.SAME or (name == "SECRET_KEY" and like is Likeness.UNKNOWN and follows_keys):
+def _judge(name: str, like: Likeness, *, may_lack: bool) -> Finding | None:
+    """Return what is wrong. The auth service ``may_lack`` a key that nobody needs there, or what is not set here.
+
+    One of an earlier release does not compare what is not set there.
+    """
+    if like is Likeness.SAME or (like is Likeness.UNKNOWN and may_lack):
         return None
     if like is Likeness.PREVIOUS:
         says = f"{name} is one that the auth service has among {name}_PREVIOUS"

@@ -4,8 +4,13 @@ from collections.abc import AsyncIterator
 
 import pytest
 from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
 
 from auth_service.app import create_app
+from gateway.settings import GatewaySettings
+from shared.auth_events.contract import COMPARISON_PATH, GATEWAY
 from shared.doctor.findings import Finding
 from shared.doctor.setting_comparison import examine_auth_service
 from shared.observing.metrics import Metrics
@@ -17,6 +22,9 @@ from tests.support.signers import signer_of
 NOWHERE = "postgresql://nobody@127.0.0.1:1/nothing"
 OWN, OLD, NEW = "a-secret-of-the-posts-service-alone-01", "a-key-that-is-going-out-of-use-000002", "x" * 40
 SETTINGS = {"secret_key": NEW, "secret_key_previous": [OLD], "token_key_file": None, "posts_service_secret": OWN}
+
+DOMAIN = "site.example"
+SITE = {"nextauth_url": f"http://app.{DOMAIN}:3000"}
 
 
 @pytest.fixture(scope="module")
@@ -40,6 +48,14 @@ async def list_findings(address: str, **changes: object) -> list[Finding]:
     usual = {"secret_key": NEW, "posts_service_secret": OWN, "auth_service_url": address}
     settings = posts_settings(NOWHERE, **{**usual, **changes})
     return await examine_auth_service("posts_service", settings)
+
+
+async def examine_gateway(address: str, **changes: object) -> list[tuple[str, str]]:
+    """Return the levels and sentences of what a gateway finds."""
+    secrets = {name.lower(): SAMPLE_SECRETS[name] for name in ("NEXTAUTH_SECRET", "SERVICE_SECRET")}
+    usual = {"environment": "development", "auth_service_url": address, "secret_key": NEW, **secrets, **SITE}
+    findings = await examine_auth_service(GATEWAY, GatewaySettings.model_validate({**usual, **changes}))
+    return [(finding.level.value, finding.says) for finding in findings]
 
 
 async def test_settings_that_agree(address: str) -> None:
@@ -85,6 +101,38 @@ async def test_a_wrong_secret_of_calls_is_named(address: str, secrets: dict[str,
         f"it answers 401: {name} is not what the auth service has for us, or the clocks differ",
     )
     assert only.remedy == f"give both services the same {name}"
+
+
+@pytest.mark.parametrize(
+    ("theirs", "ours", "differs"),
+    [
+        (None, None, False),
+        (DOMAIN, DOMAIN, False),
+        (DOMAIN, None, True),
+        (None, DOMAIN, True),
+        (DOMAIN, f"app.{DOMAIN}", True),
+    ],
+)
+async def test_a_setting_that_only_one_of_them_has(theirs: str | None, ours: str | None, *, differs: bool) -> None:
+    """A setting without which both could do is a problem where only one of them has it, whichever that is."""
+    settings = auth_settings(NOWHERE, **SITE, **SETTINGS, cookie_domain=theirs)
+    async with running(create_app(settings, Metrics())) as app, listening(app) as (url, _):
+        found = await examine_gateway(url, cookie_domain=ours)
+    says = [says for level, says in found if level == "problem"]
+    assert says == (["COOKIE_DOMAIN is not what the auth service has"] if differs else [])
+
+
+@pytest.mark.parametrize(("ours", "problems"), [(None, 0), (DOMAIN, 1)])
+async def test_an_earlier_release_that_knows_what_is_set_alone(ours: str | None, problems: int) -> None:
+    """An earlier release of the auth service says of what is not set there that it knows no such setting: so it is."""
+
+    async def compare(request: Request) -> Response:
+        likeness = dict.fromkeys((await request.json())["hashes"], "same")
+        return JSONResponse({"caller": GATEWAY, "likeness": likeness | {"COOKIE_DOMAIN": "unknown"}})
+
+    async with listening(Starlette(routes=[Route(COMPARISON_PATH, compare, methods=["POST"])])) as (url, _):
+        found = await examine_gateway(url, cookie_domain=ours)
+    assert len([says for level, says in found if level == "problem"]) == problems
 
 
 async def test_a_secret_beside_published_keys() -> None:
