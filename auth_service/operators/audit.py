@@ -78,7 +78,8 @@ async def follow(parts: Parts, wanted: Wanted, limit: int) -> AsyncIterator[Reco
             await asyncio.sleep(LOOK_EVERY)
         async with parts.database.connection() as connection:
             latest = await get_moment(connection, LATEST_COMMIT)
-            lines = await list_next_audit_lines(connection, replace(wanted, since=horizon), list(given), MOST)
+            since = max(horizon, wanted.since or horizon)
+            lines = await list_next_audit_lines(connection, replace(wanted, since=since), list(given), MOST)
         if len(lines) < MOST:
             horizon = max(horizon, latest)
             given = {line_id: at for line_id, at in given.items() if at >= horizon}

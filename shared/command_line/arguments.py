@@ -4,6 +4,7 @@ Each reader raises ArgumentTypeError, with a sentence that says what would be va
 """
 
 import argparse
+import contextlib
 import datetime as dt
 import re
 from collections.abc import Callable, Sequence
@@ -136,7 +137,8 @@ def read_past(text: str) -> dt.datetime:
     """Return a moment that has passed, as ``read_moment`` does, or as the time since then: ``90s``, ``30m``, ``2h``."""
     ago = _DURATION.fullmatch(text)
     if ago is not None:
-        return dt.datetime.now(dt.UTC) - dt.timedelta(**{_UNITS[ago[2]]: int(ago[1])})
+        with contextlib.suppress(OverflowError):
+            return dt.datetime.now(dt.UTC) - dt.timedelta(**{_UNITS[ago[2]]: int(ago[1])})
     try:
         return read_moment(text)
     except argparse.ArgumentTypeError as wrong:

@@ -68,6 +68,8 @@ async def test_lines_are_asked_for(command_line: CommandLine, options: tuple[str
     [
         (("--event", "nothing"), "an event is one of signed_up, signed_in"),
         (("--since", "yesterday"), "how long ago, 90s, 30m, 2h or 7d"),
+        (("--since", "999999d"), "how long ago, 90s, 30m, 2h or 7d"),
+        (("--until", "800000d"), "how long ago, 90s, 30m, 2h or 7d"),
         (("--since", "0h"), "how long ago, 90s, 30m, 2h or 7d"),
         (("--since", "9999-01-01"), "the time has not come yet"),
         (("--until", "5"), "how long ago, 90s, 30m, 2h or 7d"),
@@ -173,6 +175,23 @@ async def test_lines_are_followed(app: Starlette, database: asyncpg.Connection) 
     await database.execute(LINE, "user_disabled", 1, None, "4 seconds")  # a transaction that took long
     seen.append((await anext(following))["event"])
     assert seen == ["signed_in", "signed_out", "roles_changed", "user_disabled"]
+    await following.aclose()  # type: ignore[attr-defined]
+
+
+async def test_following_begins_where_it_should(app: Starlette, database: asyncpg.Connection) -> None:
+    """With ``--since`` no line from before is given, also where one was dated a moment before it was written."""
+    since = await database.fetchval("SELECT now() - interval '1 second'")
+    before = "INSERT INTO audit (event, user_agent, request_id, happened_at) VALUES ('signed_out', '', '1', $1)"
+    await database.execute(before, since - dt.timedelta(seconds=1))
+    following = follow(app.state.parts, Wanted(since=since), 50)
+    seen = []
+    for event in ("signed_in", "roles_changed"):
+        await database.execute(LINE, event, 1, None, "0 seconds")
+        seen.append((await anext(following))["event"])
+        await database.execute(before, since - dt.timedelta(seconds=2))  # a transaction that took long
+    await database.execute(LINE, "user_disabled", 1, None, "0 seconds")
+    seen.append((await anext(following))["event"])
+    assert seen == ["signed_in", "roles_changed", "user_disabled"]
     await following.aclose()  # type: ignore[attr-defined]
 
 
