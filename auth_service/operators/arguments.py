@@ -18,14 +18,14 @@ from shared.command_line.printing import Found
 LONGEST_OPERATOR = 100  # characters
 
 Call: TypeAlias = argparse.Namespace
-"""What was typed; ``client`` is what audit lines say of who typed it."""
+"""What was typed; ``client`` is what audit lines say of who typed it, ``answer`` what a verb's ``ask`` got of them."""
 Command: TypeAlias = Callable[[Parts, Call], Awaitable[Found]]
 
 
 def add_verb(verbs: Verbs, name: str, meaning: str, command: Command | None) -> argparse.ArgumentParser:
     """Add a command, which an operator may give under a name of their own."""
     verb = arguments.add_verb(verbs, name, meaning)
-    verb.set_defaults(command=command)
+    verb.set_defaults(command=command, ask=None)
     verb.add_argument(
         "--as",
         dest="operator",

@@ -58,6 +58,7 @@ def run(call: Call) -> int:
     try:
         settings = load_settings(OperatorSettings)
         call.client = build_client(name_operator(call.operator, settings.operator))
+        call.answer = call.ask() if call.ask is not None else None  # here: in a task, Ctrl-C would wait for the answer
         return asyncio.run(_run(call.command, settings, call))
     except (SettingsInvalid, AppError) as error:
         return complain(error)

@@ -37,6 +37,7 @@ def add_users(nouns: Verbs) -> Verbs:
     created.add_argument("name", metavar="NAME")
     created.add_argument("email", metavar="EMAIL")
     _add_roles(created, "--role", "given from the start")
+    created.set_defaults(ask=_read_password)
     imported = add_verb(users, "import", "users of another system, with their password hashes", import_users)
     imported.add_argument("file", metavar="FILE", help=f"JSON lines; {STANDARD_INPUT}: standard input")
     imported.add_argument("--dry-run", action="store_true", help="only check and count them")
@@ -76,7 +77,7 @@ async def show_user(parts: Parts, call: Call) -> Record:
 
 async def create_user(parts: Parts, call: Call) -> Record:
     """Sign somebody up; the password is asked for, or read from standard input, and never an argument."""
-    wanted = validate(SignUp, {"name": call.name, "email": call.email, "password": _read_password()})
+    wanted = validate(SignUp, {"name": call.name, "email": call.email, "password": call.answer})
     return describe_user(await parts.accounts.create_user(wanted, call.role, call.client))
 
 
@@ -144,7 +145,7 @@ async def list_identities(parts: Parts, user: User) -> list[str]:
 
 def _read_password() -> str:
     if not sys.stdin.isatty():
-        return sys.stdin.readline().rstrip("\n")
+        return sys.stdin.readline().rstrip("\r\n")
     password = getpass.getpass("Password: ")
     if getpass.getpass("Once more: ") != password:
         raise Invalid({"password": "was not typed the same twice"})
