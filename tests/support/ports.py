@@ -12,7 +12,7 @@ START_DEADLINE = 180.0  # seconds, for a busy machine
 
 
 def find_free_port() -> int:
-    """Return a loopback port that nothing listens on now."""
+    """Return a loopback port that nothing listens on, and that no other process gets here (see ``list_free_ports``)."""
     (port,) = list_free_ports(1)
     return port
 

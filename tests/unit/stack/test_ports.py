@@ -1,11 +1,25 @@
 """The ports of the stack without Docker."""
 
 import contextlib
+import json
 import socket
+import subprocess
+import sys
 
 import pytest
 
 from stack.ports import USUAL_MAILBOX, PortUnusable, choose_mailbox, choose_ports, name_ports
+from tests.support.house import ROOT
+
+linux = pytest.mark.skipif(sys.platform != "linux", reason="only Linux has names that end with their process")
+TAKE_PORTS = "import json; from stack.ports import list_free_ports; print(json.dumps(list_free_ports(250)), flush=True)"
+TAKE_MANY = """
+import os
+from stack.ports import list_free_ports
+before = len(os.listdir("/proc/self/fd"))
+ports = [port for _ in range(20) for port in list_free_ports(1000)]
+print(len(ports), len(os.listdir("/proc/self/fd")) - before)
+"""
 
 
 @pytest.mark.parametrize(
@@ -44,6 +58,31 @@ def test_free_ports_are_nobody_elses_by_chance() -> None:
     ports = [port for each in choose_ports(0).values() for port in (each.requests, each.metrics)]
     assert len(set(ports)) == len(ports)
     assert max(ports) < 32_768
+
+
+@linux
+def test_two_processes_never_get_the_same_port() -> None:
+    """What one process was given as free no other is given while that one lives, though nobody listens there yet."""
+    command = [sys.executable, "-c", f"{TAKE_PORTS}; input()"]
+    with (
+        subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as one,
+        subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other,
+    ):
+        assert one.stdout is not None
+        assert other.stdout is not None
+        first, second = set(json.loads(one.stdout.readline())), set(json.loads(other.stdout.readline()))
+        for process in (one, other):
+            process.communicate("\n")
+    assert (len(first), len(second)) == (250, 250)
+    assert not first & second
+
+
+@linux
+def test_a_process_may_take_any_number_of_ports() -> None:
+    """A process that has taken more ports than there are has 256 files open for them, and leaves the others free."""
+    command = [sys.executable, "-W", "error", "-c", TAKE_MANY]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=True)
+    assert (done.stdout.split(), done.stderr) == (["20000", "256"], "")
 
 
 def test_the_mailbox_is_at_its_usual_ports() -> None:

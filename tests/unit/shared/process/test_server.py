@@ -12,6 +12,7 @@ import pytest
 from starlette.applications import Starlette
 
 from shared.process.server import build_config
+from tests.support.ports import find_free_port
 
 ROOT = Path(__file__).parents[4]
 PROGRAM = """
@@ -27,8 +28,7 @@ DEADLINE = 60  # seconds, for a busy machine
 
 def choose_ports() -> tuple[int, int]:
     """Return two ports that are free."""
-    with socket.create_server(("127.0.0.1", 0)) as one, socket.create_server(("127.0.0.1", 0)) as other:
-        return one.getsockname()[1], other.getsockname()[1]
+    return find_free_port(), find_free_port()
 
 
 @pytest.mark.parametrize(
