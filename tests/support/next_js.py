@@ -9,7 +9,6 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -47,16 +46,14 @@ class FrontEnd:
 @contextlib.contextmanager
 def running_front_end(version: Version) -> Iterator[FrontEnd]:
     """Give the front end with next-auth of that version."""
-    with _folder_with(version) as folder, tempfile.TemporaryDirectory() as ours, socket.socket() as reserved:
+    with _folder_with(version) as folder, tempfile.TemporaryDirectory() as ours:
         install_packages(folder)
-        reserved.bind(("127.0.0.1", 0))
-        port: int = reserved.getsockname()[1]
+        port = find_free_port()
         url = f"http://localhost:{port}"
         with _running_behind(url, version, Path(ours)) as (stack, provider):
             settings = {**name_settings(url), "GATEWAY_URL": stack.gateway}
             environment = {**os.environ, **_pick(folder, settings), "NEXT_TELEMETRY_DISABLED": "1"}
             _build(folder, environment)
-            reserved.close()
             with _started(folder, port, environment):
                 yield FrontEnd(version, url, stack, provider)
 
