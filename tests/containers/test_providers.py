@@ -60,7 +60,7 @@ def provider(containers: Containers) -> Iterator[Running]:
 @pytest.fixture
 async def there(provider: Running) -> AsyncIterator[httpx2.AsyncClient]:
     """Give the browser's network, in which the provider is found under the name that browsers know."""
-    async with httpx2.AsyncClient(transport=ReachedElsewhere(provider.port, find_host_address())) as client:
+    async with httpx2.AsyncClient(transport=ReachedElsewhere(provider.port, find_host_address()), timeout=30) as client:
         yield client
 
 

@@ -78,7 +78,7 @@ async def test_an_upgrade_fails_no_request(containers: Containers) -> None:
     after = list_ids(containers)
     assert {service for service in before if before[service] != after[service]} == set(BESIDE)
     assert outcomes.failed == {}, outcomes.describe()
-    listed = httpx2.get(f"{containers.url}/api/posts?limit=100", trust_env=False).json()
+    listed = httpx2.get(f"{containers.url}/api/posts?limit=100", trust_env=False, timeout=30).json()
     newest = sorted(outcomes.written)[-50:]
     assert set(newest) <= {post["id"] for post in listed}
     print(outcomes.describe())  # noqa: T201 - the figures that the page gives
@@ -118,7 +118,7 @@ def test_a_failed_migration_replaces_nothing(containers: Containers) -> None:
         "SELECT to_regclass('left_over')",
     )
     assert containers.execute("postgres", *look).strip() == ""
-    assert httpx2.get(f"{containers.url}/api/posts", trust_env=False).status_code == 200
+    assert httpx2.get(f"{containers.url}/api/posts", trust_env=False, timeout=30).status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -137,7 +137,7 @@ def test_a_bad_setting_replaces_nothing(containers: Containers, settings: dict[s
     assert sentence in said
     assert SERVES_ON in said
     assert list_ids(containers) == before
-    assert httpx2.get(f"{containers.url}/readyz", trust_env=False).status_code == 200
+    assert httpx2.get(f"{containers.url}/readyz", trust_env=False, timeout=30).status_code == 200
 
 
 def test_two_at_once_are_kept_apart(containers: Containers) -> None:
@@ -173,7 +173,7 @@ def test_a_taken_port_is_named(containers: Containers) -> None:
     assert f"127.0.0.1:{port} is taken on this machine" in said
     assert "GATEWAY_PORT=3001 make up" in said
     assert list_ids(containers) == before
-    assert httpx2.get(f"{containers.url}/readyz", trust_env=False).status_code == 200
+    assert httpx2.get(f"{containers.url}/readyz", trust_env=False, timeout=30).status_code == 200
 
 
 def test_the_port_may_stand_in_env(containers: Containers) -> None:
@@ -205,7 +205,8 @@ def test_a_policy_of_ones_own_is_in_force(containers: Containers) -> None:
     loaded = containers.read_log("gateway").count("policy_loaded")
     containers.run_script("deploy/reload.sh", "gateway")
     containers.wait_for_log("gateway", "policy_loaded", times=loaded + 1)
-    assert httpx2.get(f"{containers.url}/api/posts", trust_env=False).status_code == 405  # only POST is left
+    # Only POST is left.
+    assert httpx2.get(f"{containers.url}/api/posts", trust_env=False, timeout=30).status_code == 405
     os.kill(int(containers.format("gateway", "{{.State.Pid}}")), signal.SIGKILL)
     containers.wait_for_state("gateway", "{{.RestartCount}}", "1")
     containers.wait_until_healthy("gateway")

@@ -203,6 +203,6 @@ async def test_pages_fit_a_phone(browser: Browser, stack: StackUrls, ada: Person
 
 async def write_post(stack: StackUrls, person: Person, title: str) -> None:
     """Write a post through the API."""
-    async with httpx2.AsyncClient(base_url=stack.gateway) as client:
+    async with httpx2.AsyncClient(base_url=stack.gateway, timeout=30) as client:
         answer = await client.post("/api/posts", json={"title": title}, headers=person.bearer)
         assert answer.status_code == 201

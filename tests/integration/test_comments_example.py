@@ -32,7 +32,7 @@ async def write_comment(client: httpx2.AsyncClient, person: Person, content: str
 
 async def read_page(stack: StackUrls) -> str:
     """Return the page as somebody sees it who is not signed in."""
-    async with httpx2.AsyncClient(base_url=stack.gateway) as anonymous:
+    async with httpx2.AsyncClient(base_url=stack.gateway, timeout=30) as anonymous:
         answer = await anonymous.get(PAGE)
     assert answer.status_code == 200
     return answer.text

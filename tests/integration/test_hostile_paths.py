@@ -31,7 +31,7 @@ async def test_the_count_moves_for_an_ordinary_path(stack: StackUrls) -> None:
 
 async def count_requests(stack: StackUrls) -> int:
     """Return how many requests the posts service has answered, its health checks apart."""
-    async with httpx2.AsyncClient() as client:
+    async with httpx2.AsyncClient(timeout=30) as client:
         text = (await client.get(stack.posts_metrics)).text
     counts = re.findall(r'^gatepost_requests_total{matcher="([^"]*)".*} (\S+)$', text, re.MULTILINE)
     return sum(int(float(count)) for matcher, count in counts if matcher not in {"/livez", "/readyz"})

@@ -135,7 +135,7 @@ async def test_a_session_that_next_auth_sealed_in_chunks_is_understood(
         sealed = str(server_side.ask({"encode": {**claims, "picture": "x" * 4000}}))
     length = PROTOCOLS["4"].longest_piece
     pieces = {f"{SESSION_COOKIE}.0": sealed[:length], f"{SESSION_COOKIE}.1": sealed[length:]}
-    async with httpx2.AsyncClient(base_url=stack.gateway, cookies=pieces) as browser:
+    async with httpx2.AsyncClient(base_url=stack.gateway, cookies=pieces, timeout=30) as browser:
         own_posts = await browser.get(f"/api/user/{ada.id}")
         session = await browser.get("/api/auth/session")
     assert own_posts.status_code == 200

@@ -30,7 +30,7 @@ def running_servers(version: Version, public_url: str) -> Iterator[tuple[Protoco
     install_packages(FOLDER)
     ours = {"NEXTAUTH_PROTOCOL": version, "NEXTAUTH_URL": public_url, "TRUSTED_PROXIES": "127.0.0.1,::1"}
     with started_stack(ours) as stack:
-        assert httpx2.post(f"{stack.gateway}/api/user", json=ADA).status_code == 201
+        assert httpx2.post(f"{stack.gateway}/api/user", json=ADA, timeout=30).status_code == 201
         settings = {**name_settings(public_url), "GATEWAY_URL": stack.gateway, "NODE_ENV": "production"}
         with running_program(FOLDER / PROGRAMS[version], settings) as program:
             their_url = f"http://127.0.0.1:{program.ask('port')}"

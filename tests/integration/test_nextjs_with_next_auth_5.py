@@ -75,7 +75,7 @@ async def test_auth_knows_who_signed_in(signed_in: httpx2.AsyncClient, ada: Pers
 async def test_the_proxy_guards_its_page(signed_in: httpx2.AsyncClient, url: str) -> None:
     """``proxy.ts`` lets a signed-in browser pass, and sends everybody else to the sign-in page, which leads back."""
     assert (await signed_in.get("/userposts")).status_code == 200
-    async with httpx2.AsyncClient(base_url=url, follow_redirects=True) as stranger:
+    async with httpx2.AsyncClient(base_url=url, follow_redirects=True, timeout=30) as stranger:
         page = await stranger.get("/userposts")
     assert page.url.path == "/signin"
     assert page.url.params["callbackUrl"] == f"{url}/userposts"
@@ -94,7 +94,7 @@ async def test_a_cookie_that_next_js_rolled_on_is_the_session(
         rolled = signed_in.cookies[NAMES.session]
         assert rolled != before
         assert await email_of(signed_in) == ada.email
-        async with httpx2.AsyncClient(base_url=stack.gateway, cookies={NAMES.session: rolled}) as other:
+        async with httpx2.AsyncClient(base_url=stack.gateway, cookies={NAMES.session: rolled}, timeout=30) as other:
             assert (await other.get(f"/api/user/{ada.id}")).status_code == 200
         signed_in.cookies.set(NAMES.session, rolled, domain="localhost.local")
 

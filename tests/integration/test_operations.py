@@ -58,7 +58,7 @@ def test_a_user_who_needs_help(clone: Clone) -> None:
     """Somebody who was locked out, and has a post, is helped by all that the page shows, and gets their data."""
     create = f"echo '{PASSWORD}' | .venv/bin/python -m stack user create 'Grace Hopper' grace@example.com"
     Command(create).run(clone.folder)
-    with httpx2.Client(base_url=clone.url, trust_env=False) as client:
+    with httpx2.Client(base_url=clone.url, trust_env=False, timeout=30) as client:
         wrong = {"username": "grace@example.com", "password": "not the password"}
         assert client.post("/api/login", json=wrong).status_code == 401
         signed_in = client.post("/api/login", json={**wrong, "password": PASSWORD}).json()

@@ -76,7 +76,7 @@ async def test_the_gateway_refuses_a_forged_token(client: httpx2.AsyncClient, ad
 async def test_past_the_gateway_the_verdict_is_the_same(orders: Orders, ada: Person) -> None:
     """Asked directly, the service takes a right token, and refuses what is not one of Gatepost's access tokens."""
     faulty = list_faulty_tokens({**make_claims(), **read_claims(ada.token)})
-    async with httpx2.AsyncClient(base_url=orders.url) as direct:
+    async with httpx2.AsyncClient(base_url=orders.url, timeout=30) as direct:
         assert (await direct.get("/api/orders", headers=ada.bearer)).status_code == 200
         assert (await direct.get("/api/orders")).status_code == 401
         for name in NOT_OURS:

@@ -51,11 +51,11 @@ def test_both_sides_say_so(apart: Apart) -> None:
     It is a remark: both are ready.
     """
     for process, peer, way in ((apart.gateway, "auth_service", "ahead of"), (apart.auth, "gateway", "behind")):
-        told = httpx2.get(f"http://127.0.0.1:{process.port}/readyz", trust_env=False)
+        told = httpx2.get(f"http://127.0.0.1:{process.port}/readyz", trust_env=False, timeout=30)
         assert told.status_code == 200
         said = rf"the clock of {peer} is (59[5-9]|60[0-5]) s {way} ours, so tokens are refused"
         assert re.search(said, told.json()["remarks"]["clock"])
-        metrics = httpx2.get(f"http://127.0.0.1:{process.metrics_port}/metrics", trust_env=False).text
+        metrics = httpx2.get(f"http://127.0.0.1:{process.metrics_port}/metrics", trust_env=False, timeout=30).text
         (line,) = [each for each in metrics.splitlines() if f'clock_offset_seconds{{peer="{peer}"}}' in each]
         assert abs(abs(float(line.split()[-1])) - AHEAD) < 5
     lines = [json.loads(line) for line in apart.auth.lines if "clock_is_off" in line]

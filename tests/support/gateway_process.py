@@ -87,7 +87,7 @@ async def gateway_process(settings: Mapping[str, str] | None = None) -> AsyncIte
 
 
 async def _wait_until_up(running: GatewayProcess) -> None:
-    async with asyncio.timeout(START_DEADLINE), httpx2.AsyncClient() as client:
+    async with asyncio.timeout(START_DEADLINE), httpx2.AsyncClient(timeout=30) as client:
         while True:
             with contextlib.suppress(httpx2.TransportError):
                 await client.get(running.url + "/livez")

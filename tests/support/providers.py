@@ -115,7 +115,7 @@ async def begin(browser: httpx2.AsyncClient, provider: str, query: str = "", **m
 async def prove_there(url: str, person: str, there: httpx2.AsyncClient | None = None) -> str:
     """Do at a provider what somebody does in a browser, and return where that sends them back to."""
     async with contextlib.AsyncExitStack() as stack:
-        client = there or await stack.enter_async_context(httpx2.AsyncClient())
+        client = there or await stack.enter_async_context(httpx2.AsyncClient(timeout=30))
         for _ in range(STEPS):
             answer = await client.get(url)
             if form := next(iter(read_forms(answer.text).values()), None):

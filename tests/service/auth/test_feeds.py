@@ -112,7 +112,7 @@ async def test_who_waits_is_answered_when_the_service_ends(app: Starlette, ada: 
     del ada  # the database is there, and empty of revocations
     async with contextlib.AsyncExitStack() as serving:
         url, server = await serving.enter_async_context(listening(app))
-        async with httpx2.AsyncClient(base_url=url) as client:
+        async with httpx2.AsyncClient(base_url=url, timeout=30) as client:
             waiting = asyncio.create_task(read(client, REVOCATIONS, wait=6))
             await asyncio.sleep(0.3)
             server.handle_exit(signal.SIGTERM, None)

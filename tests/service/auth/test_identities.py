@@ -136,7 +136,7 @@ async def test_adding_one_takes_a_proof_there(browser: httpx2.AsyncClient, mary:
     """Whoever is signed in at the provider in this browser proves it anew: it may be somebody else's sign-in."""
     ours.know("mary", "mary@example.com")
     ours.know("flatmate", "flatmate@example.com")
-    async with httpx2.AsyncClient() as there:
+    async with httpx2.AsyncClient(timeout=30) as there:
         await prove_there(await begin(browser, "ours"), "flatmate", there)
         begun = (await start_adding(browser, "ours")).headers["location"]
         assert {"prompt=login", "max_age=0"} <= set(urlsplit(begun).query.split("&"))

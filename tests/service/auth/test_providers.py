@@ -529,7 +529,7 @@ async def test_how_recent_a_session_is(browser: httpx2.AsyncClient, ours: Runnin
     The button of the page that wants a proof again asks for it; somebody who is signed in there has to prove it anew.
     """
     ours.know("recent", "recent@example.com")
-    async with httpx2.AsyncClient() as there:
+    async with httpx2.AsyncClient(timeout=30) as there:
         assert read_error(await browser.get(await prove_there(await begin(browser, "ours"), "recent", there))) == ""
         assert _read_auth_time(browser) == 0
         page = await browser.get("/api/auth/signin?prompt=login")
@@ -559,7 +559,7 @@ async def test_split_horizon(
         async with (
             running_with_providers(auth_database_url, write_providers(tmp_path, table)) as split_app,
             client_of(split_app) as browser,
-            httpx2.AsyncClient(transport=ReachedElsewhere(provider.port)) as there,
+            httpx2.AsyncClient(transport=ReachedElsewhere(provider.port), timeout=30) as there,
         ):
             url = await begin(browser, "split")
             assert url.startswith(f"{issuer}/auth?")

@@ -104,7 +104,7 @@ async def test_each_host_links_to_what_it_has(tmp_path: Path, posts: RawUpstream
     sites = ("id.gate.localhost", "app.gate.localhost")
     async with (
         running_gateway(tmp_path / "rules.toml", sites=sites) as gateway,
-        httpx2.AsyncClient(base_url=f"http://127.0.0.1:{gateway.port}", trust_env=False) as client,
+        httpx2.AsyncClient(base_url=f"http://127.0.0.1:{gateway.port}", trust_env=False, timeout=30) as client,
     ):
         for host, has_docs in zip(sites, (False, True), strict=True):
             headers = {**PAGE, "host": f"{host}:{gateway.port}"}

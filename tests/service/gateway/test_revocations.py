@@ -55,7 +55,7 @@ async def test_a_gateway_that_starts_knows_what_ended_before(
     fake_auth.revoke(SESSION_ID)
     monkeypatch.setattr(follower, "START_TIMEOUT", 10)
     fake_auth.feed_pause = 0.3
-    async with running_gateway(rules, auth_service_url=fake_auth.url) as late, httpx2.AsyncClient() as client:
+    async with running_gateway(rules, auth_service_url=fake_auth.url) as late, httpx2.AsyncClient(timeout=30) as client:
         bearer = {"authorization": late.sign_token()}
         assert (await client.get(f"{late.url}/api/user/7", headers=bearer)).status_code == 401
 

@@ -40,7 +40,7 @@ class Service:
     def wait_until_it_drains(self) -> httpx2.Response:
         """Return the answer of ``/readyz`` once it is no longer 200."""
         deadline = time.monotonic() + DEADLINE
-        while (answer := httpx2.get(f"{self.url}/readyz", trust_env=False)).status_code == 200:
+        while (answer := httpx2.get(f"{self.url}/readyz", trust_env=False, timeout=30)).status_code == 200:
             assert time.monotonic() < deadline
         return answer
 
@@ -63,12 +63,12 @@ def running_service(drain_seconds: float) -> Iterator[Service]:
 
 def test_it_says_that_it_ends_and_serves_on() -> None:
     """After SIGTERM /readyz is 503, answers announce the close of their connection, and new connections are served."""
-    with running_service(3) as service, httpx2.Client(base_url=service.url, trust_env=False) as client:
+    with running_service(3) as service, httpx2.Client(base_url=service.url, trust_env=False, timeout=30) as client:
         assert "connection" not in client.get("/").headers
         service.process.send_signal(signal.SIGTERM)
         draining = service.wait_until_it_drains()
-        kept, new = client.get("/"), httpx2.get(service.url, trust_env=False)
-        alive = httpx2.get(f"{service.url}/livez", trust_env=False)
+        kept, new = client.get("/"), httpx2.get(service.url, trust_env=False, timeout=30)
+        alive = httpx2.get(f"{service.url}/livez", trust_env=False, timeout=30)
         assert service.process.wait(DEADLINE) in {0, -signal.SIGTERM}
 
     assert (draining.status_code, draining.json()) == (503, {"status": "not ready", "lacks": {"process": "ending"}})

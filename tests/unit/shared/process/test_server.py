@@ -86,7 +86,8 @@ def test_life_of_a_process() -> None:
             answer = wait_for_answer(f"http://127.0.0.1:{port}/nothing", process)
             assert answer.status_code == 404
             assert "server" not in answer.headers
-            assert "gatepost_requests" in httpx2.get(f"http://127.0.0.1:{metrics_port}/metrics", trust_env=False).text
+            metrics = httpx2.get(f"http://127.0.0.1:{metrics_port}/metrics", trust_env=False, timeout=30)
+            assert "gatepost_requests" in metrics.text
         finally:
             process.send_signal(signal.SIGTERM)
         assert process.wait(timeout=DEADLINE) in {0, -signal.SIGTERM}
@@ -97,7 +98,7 @@ def wait_for_answer(url: str, process: "subprocess.Popen[bytes]") -> httpx2.Resp
     deadline = time.monotonic() + DEADLINE
     while True:
         try:
-            return httpx2.get(url, trust_env=False)
+            return httpx2.get(url, trust_env=False, timeout=30)
         except httpx2.ConnectError:
             assert process.poll() is None, "the process ended"
             assert time.monotonic() < deadline

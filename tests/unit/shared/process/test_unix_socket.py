@@ -50,7 +50,9 @@ def serving(path: Path) -> Iterator["subprocess.Popen[bytes]"]:
 
 def ask(path: Path, target: str = "/") -> httpx2.Response:
     """Return the answer at a Unix socket."""
-    with httpx2.Client(transport=httpx2.HTTPTransport(uds=str(path), trust_env=False), trust_env=False) as client:
+    with httpx2.Client(
+        transport=httpx2.HTTPTransport(uds=str(path), trust_env=False), trust_env=False, timeout=30
+    ) as client:
         return client.get(f"http://service{target}")
 
 
