@@ -63,7 +63,6 @@ async def page(browser: Browser, stack: StackUrls) -> AsyncIterator[Page]:
         base_url=stack.gateway, java_script_enabled=False, viewport={"width": 320, "height": 800}
     )
     page = await context.new_page()
-    page.set_default_timeout(10_000)
     yield page
     await context.close()
 

@@ -23,7 +23,6 @@ FOUND = 302  # to the sign-in page
 async def context(browser: Browser, stack: StackUrls) -> AsyncIterator[BrowserContext]:
     """Give a browser context of its own, without any script."""
     context = await browser.new_context(base_url=stack.gateway, java_script_enabled=False)
-    context.set_default_timeout(10_000)
     yield context
     await context.close()
 

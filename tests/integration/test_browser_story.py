@@ -26,9 +26,7 @@ async def context(browser: Browser, stack: StackUrls) -> AsyncIterator[BrowserCo
 @pytest.fixture
 async def page(context: BrowserContext) -> Page:
     """Give a page whose console must stay silent: a blocked stylesheet or form would speak there."""
-    page = await context.new_page()
-    page.set_default_timeout(10_000)
-    return page
+    return await context.new_page()
 
 
 async def test_sign_in_leads_back_to_the_page_that_was_wanted(page: Page, ada: Person, stack: StackUrls) -> None:
@@ -140,7 +138,6 @@ async def test_the_story_in_korean(browser: Browser, stack: StackUrls, ada: Pers
     """A Korean browser gets Korean pages on the whole way: signing in and writing, refused and not."""
     context = await browser.new_context(base_url=stack.gateway, java_script_enabled=False, locale="ko-KR")
     page = await context.new_page()
-    page.set_default_timeout(10_000)
     await page.goto("/userposts/new")
     await expect(page.locator("html")).to_have_attribute("lang", "ko")
     for password in ("not the password", PASSWORD):

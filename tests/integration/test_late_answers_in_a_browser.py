@@ -42,7 +42,6 @@ async def people(proxy: tuple[HoldingProxy, str]) -> tuple[Person, Person]:
 async def context(browser: Browser, proxy: tuple[HoldingProxy, str]) -> AsyncIterator[BrowserContext]:
     """Give a browser context of its own."""
     context = await browser.new_context(base_url=proxy[1])
-    context.set_default_timeout(20_000)
     yield context
     await context.close()
 

@@ -26,7 +26,6 @@ def stack(stack_with_pages: StackUrls) -> StackUrls:
 async def context(browser: Browser, stack: StackUrls) -> AsyncIterator[BrowserContext]:
     """Give a browser context of its own."""
     context = await browser.new_context(base_url=stack.gateway)
-    context.set_default_timeout(10_000)
     yield context
     await context.close()
 

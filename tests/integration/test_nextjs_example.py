@@ -36,7 +36,6 @@ def stack(front_end: FrontEnd) -> StackUrls:
 async def context(browser: Browser, front_end: FrontEnd) -> AsyncIterator[BrowserContext]:
     """Give a browser of its own that shows the front end."""
     context = await browser.new_context(base_url=front_end.url)
-    context.set_default_timeout(20_000)
     yield context
     await context.close()
 

@@ -103,7 +103,6 @@ async def page(browser: Browser, branded: StackUrls) -> AsyncIterator[Page]:
     """Give a page of a browser that nobody has signed in with."""
     context = await browser.new_context(base_url=branded.gateway)
     page = await context.new_page()
-    page.set_default_timeout(10_000)
     yield page
     await context.close()
 

@@ -56,7 +56,6 @@ def provider(stack: StackUrls) -> Iterator[Running]:
 async def context(browser: Browser, stack: StackUrls) -> AsyncIterator[BrowserContext]:
     """Give a browser context of its own."""
     context = await browser.new_context(base_url=stack.gateway)
-    context.set_default_timeout(20_000)
     yield context
     await context.close()
 

@@ -52,7 +52,6 @@ async def browser(hosts: SeveralHosts) -> AsyncIterator[Browser]:
 async def context(browser: Browser) -> AsyncIterator[BrowserContext]:
     """Give a browser context of its own."""
     context = await browser.new_context()
-    context.set_default_timeout(10_000)
     yield context
     await context.close()
 

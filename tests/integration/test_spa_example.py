@@ -28,7 +28,6 @@ def stack(stack_with_pages: StackUrls) -> StackUrls:
 async def page(browser: Browser, stack: StackUrls) -> AsyncIterator[Page]:
     """Give a browser of its own that shows the page."""
     context = await browser.new_context(base_url=stack.gateway)
-    context.set_default_timeout(10_000)
     page = await context.new_page()
     await page.goto(PATH)
     yield page

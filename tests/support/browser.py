@@ -6,12 +6,14 @@ from collections.abc import AsyncIterator
 from urllib.parse import urljoin
 
 import pytest
-from playwright.async_api import Browser, Locator, Page, async_playwright
+from playwright.async_api import Browser, Locator, Page, async_playwright, expect
 
 from tests.support.html_forms import read_forms
 from tests.support.people import PASSWORD, Person
 
 ARGUMENTS = ["--no-sandbox", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
+
+expect.set_options(timeout=30_000)  # as long as everything else in Playwright waits; without this it's 5 s
 
 
 def find_chromium() -> str | None:

@@ -62,6 +62,5 @@ async def colleague(stack: StackUrls, grace: Person) -> AsyncIterator[httpx2.Asy
 async def context(browser: Browser, stack: StackUrls) -> AsyncIterator[BrowserContext]:
     """Give a browser that nobody has signed in with."""
     context = await browser.new_context(base_url=stack.gateway)
-    context.set_default_timeout(20_000)
     yield context
     await context.close()

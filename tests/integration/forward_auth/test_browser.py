@@ -17,7 +17,6 @@ async def page(browser: Browser, proxy: Proxy) -> AsyncIterator[Page]:
     """Give a page of a browser that nobody has signed in with."""
     context = await browser.new_context(base_url=proxy.url)
     page = await context.new_page()
-    page.set_default_timeout(10_000)
     yield page
     await context.close()
 

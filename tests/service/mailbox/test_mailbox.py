@@ -292,4 +292,4 @@ async def test_the_list_follows(mailbox: RunningMailbox, browser: Browser) -> No
     await page.goto(mailbox.url)
     await expect(page.get_by_text("No letter has come yet.")).to_be_visible()
     mailbox.send(write_letter("It came"))
-    await expect(page.get_by_role("link", name="It came")).to_be_visible(timeout=10_000)
+    await expect(page.get_by_role("link", name="It came")).to_be_visible()
