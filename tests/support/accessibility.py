@@ -51,7 +51,8 @@ def _read_axe() -> str:
 
 
 async def list_violations(page: Page) -> list[str]:
-    """Return what axe finds on the page as it is now; injected by the debugger, which no policy of ours blocks."""
+    """Return what axe finds on the page once it is loaded; injected by the debugger, which no policy of ours blocks."""
+    await page.wait_for_load_state()  # where a click leads to may only have begun to arrive
     if not await page.evaluate("'axe' in window"):
         await page.evaluate(_read_axe())
     found: list[str] = await page.evaluate(RUN)

@@ -51,6 +51,7 @@ async def prove_elsewhere(page: Page, person: str) -> None:
 
 async def prove_and_wait(page: Page, person: str) -> str:
     """Do the same, and return where that leads back to: the page itself does not go there yet."""
+    await page.wait_for_load_state()  # of a page that has only begun to arrive the form may be missing
     [form] = read_forms(await page.content()).values()
     fields: dict[str, str | float | bool] = {**form.fields, "login": person, "password": "any"}
     answer = await page.request.post(urljoin(page.url, form.action), form=fields, max_redirects=0)
