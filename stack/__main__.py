@@ -100,13 +100,18 @@ def run_stack(port: int, data: Path, description: Path | None, *, with_mailbox: 
         services.extend(map(start, environments))
         wait_until_ready(pages, lambda: _check_alive([*children, *services]))
         seconds = time.monotonic() - begun
-        print_line(write_greeting(ports["gateway"].requests, environments, data, seconds, mailbox))
+        greeting = write_greeting(ports["gateway"].requests, environments, data, seconds, mailbox)
         signal.signal(signal.SIGHUP, partial(_hang_up, services, had_terminal=has_terminal()))
-        if description is not None:
-            _write_description(description, ports, mailbox)
+
+        def announce() -> None:
+            print_line(greeting)
+            if description is not None:
+                _write_description(description, ports, mailbox)
+
         if reloads:
-            keep_reloading(services, ROOT, start, lambda: _check_alive(children), timeout)
+            keep_reloading(services, ROOT, start, announce, lambda: _check_alive(children), timeout)
             raise Stopped
+        announce()
         while True:
             _check_alive([*children, *services])
             time.sleep(WATCH_PAUSE)

@@ -26,17 +26,26 @@ def list_touched(changed: Iterable[Path], root: Path) -> list[str]:
 
 
 def keep_reloading(
-    services: list[Child], root: Path, start: Start, check_others: Callable[[], None], timeout: float
+    services: list[Child],
+    root: Path,
+    start: Start,
+    announce: Callable[[], None],
+    check_others: Callable[[], None],
+    timeout: float,
 ) -> None:
     """Start the services anew as their files change, until a signal says to stop; ``check_others`` may raise.
 
-    ``services`` are in the order of the table, and are replaced there. Needs watchfiles, which is for development.
+    ``announce`` is called once they are watched: whoever changes a file then can count on it. ``services`` are in the
+    order of the table, and are replaced there. Needs watchfiles, which is for development.
     """
     from watchfiles import watch  # noqa: PLC0415 - of the requirements for work on the code alone
 
     folders = [root / name for name in (*NAMES, SHARED)]
     ended = set[str]()
-    for changes in watch(*folders, rust_timeout=LOOK_PAUSE, yield_on_timeout=True, raise_interrupt=False):
+    looks = watch(*folders, rust_timeout=LOOK_PAUSE, yield_on_timeout=True, raise_interrupt=False)
+    for number, changes in enumerate(looks):
+        if number == 0:  # the first look is over at the latest after a pause, and begins once all is watched
+            announce()
         check_others()
         for name in list_touched((Path(path) for _, path in changes), root):
             place = NAMES.index(name)
