@@ -11,15 +11,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.support.operations_page import copy_project
 from tests.support.running_stack import ROOT, StackUrls, started_stack
 
 EXAMPLE = ROOT / "examples" / "comments"
 PACKAGE = "comments_service"
 DOCUMENT = ROOT / "docs" / "extending.md"
-NOT_CLONED = shutil.ignore_patterns(
-    *(".git", ".venv", ".data*", ".env", ".next", "node_modules", "__pycache__", "*.pyc"),
-    *(".*_cache", ".hypothesis", ".coverage*", "orders.db"),
-)
 _STEP = re.compile(
     r"^In `(?P<file>[^`]+)`, (?:(?P<place>above|below|instead of) `(?P<anchor>[^`\n]+)`|at the end):\n\n"
     r"```\w*\n(?P<text>.*?)^```$",
@@ -74,8 +71,8 @@ def running_with_comments() -> Iterator[StackUrls]:
 
 def make_clone(clone: Path) -> None:
     """Copy the project as it is checked out, and then do what the document says."""
-    shutil.copytree(ROOT, clone, ignore=NOT_CLONED)
-    shutil.copytree(EXAMPLE / PACKAGE, clone / PACKAGE, ignore=NOT_CLONED)
+    copy_project(clone)
+    shutil.copytree(clone / "examples" / "comments" / PACKAGE, clone / PACKAGE)
     for step in read_steps():
         path = clone / step.file
         path.write_text(step.apply(path.read_text()))
