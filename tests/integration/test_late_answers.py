@@ -21,6 +21,7 @@ from tests.support.next_auth import CALLBACK, SEALER, SESSION_COOKIE
 from tests.support.people import PASSWORD, Person, sign_up_and_in
 from tests.support.running_stack import started_stack
 from tests.support.victim import running_app
+from tests.support.waiting import ask_until_available
 
 STEP = "x-step"  # the header by which the proxy knows a step's request
 PAGE = "/userposts"
@@ -51,8 +52,8 @@ class Browser:
         return await self.client.get("/api/auth/session", headers=headers)
 
     async def page(self, headers: dict[str, str]) -> httpx2.Response:
-        """Open a page behind the gateway, which renews the session where it has to."""
-        return await self.client.get(PAGE, headers=headers)
+        """Open a page behind the gateway, which renews the session where it has to; again where it could not yet."""
+        return await ask_until_available(lambda: self.client.get(PAGE, headers=headers))
 
     async def update(self, headers: dict[str, str]) -> httpx2.Response:
         """Do what ``update()`` does: change the session's name, here to what it is."""

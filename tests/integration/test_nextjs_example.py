@@ -21,6 +21,7 @@ from tests.support.next_auth_package import NEXT_SECOND
 from tests.support.next_js import FrontEnd
 from tests.support.people import PASSWORD, Person
 from tests.support.running_stack import StackUrls
+from tests.support.waiting import ask_until_available
 
 SIGN_IN_PAGE = re.compile(r"/signin\?(error=SessionRequired&)?callbackUrl=[^&]*%2Fuserposts(&moved=1)?$")
 SPOKEN = {"4": next_auth, "5": next_auth_5}
@@ -206,7 +207,8 @@ async def test_signing_up_at_the_gateways_own_port(page: Page, front_end: FrontE
 async def test_nobody_is_signed_out_while_the_gateway_renews(ada: Person, front_end: FrontEnd) -> None:
     """200 requests at once to Next.js and the gateway, with a token that has run out: Ada is signed in at each end.
 
-    Each answer's cookie takes the place of the one before, in whatever order they come.
+    Each answer's cookie takes the place of the one before, in whatever order they come. A 503, while the gateway can't
+    renew in time, is no answer yet.
     """
     spoken, names = SPOKEN[front_end.version], CookieNames.of(front_end.url, PROTOCOLS[front_end.version])
     async with (
@@ -221,16 +223,18 @@ async def test_nobody_is_signed_out_while_the_gateway_renews(ada: Person, front_
         next_js.cookies.clear()
         room = asyncio.Semaphore(20)
 
+        def write_cookie() -> dict[str, str]:
+            return {"cookie": "; ".join(f"{name}={value}" for name, value in jar.items())}
+
         async def ask(number: int) -> bool:
             async with room:
-                cookie = {"cookie": "; ".join(f"{name}={value}" for name, value in jar.items())}
                 client, path = [
                     (next_js, "/export"),
                     (next_js, "/api/auth/session"),
                     (gateway, f"/api/user/{ada.id}"),
                     (gateway, "/api/auth/session"),
                 ][number % 4]
-                answer = await client.get(path, headers=cookie)
+                answer = await ask_until_available(lambda: client.get(path, headers=write_cookie()))
                 jar[names.session] = answer.cookies.get(names.session) or jar[names.session]
                 return answer.status_code == 200 and answer.json() not in (None, {})
 

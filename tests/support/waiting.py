@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
+import httpx2
+
 Answer = TypeVar("Answer")
 
 
@@ -22,3 +24,14 @@ async def eventually(holds: Callable[[], bool], seconds: float = 60) -> None:
     async with asyncio.timeout(seconds):
         while not holds():  # noqa: ASYNC110 - what it waits for has no event
             await asyncio.sleep(0.01)
+
+
+async def ask_until_available(ask: Callable[[], Awaitable[httpx2.Response]], seconds: float = 60) -> httpx2.Response:
+    """Return the first answer that is no 503, as clients do: after each they wait for as long as it says, or a second.
+
+    Raises TimeoutError when none comes in time.
+    """
+    async with asyncio.timeout(seconds):
+        while (answer := await ask()).status_code == 503:  # noqa: ASYNC110 - what it waits for has no event
+            await asyncio.sleep(int(answer.headers.get("retry-after", "1")))
+    return answer
