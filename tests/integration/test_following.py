@@ -1,4 +1,7 @@
-"""What happens to a user or a session reaches everyone: over HTTP, at the gateway and at the posts service itself."""
+"""What happens to a user or a session reaches everyone: over HTTP, at the gateway and at the posts service itself.
+
+How soon an ended session is refused is measured by ``tests.benchmarks.revocation``.
+"""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -11,7 +14,6 @@ from tests.support.posts import write_post
 from tests.support.running_stack import StackUrls
 from tests.support.waiting import wait_until
 
-WITHIN = 2.0  # seconds in which an ended session is refused everywhere
 ENDED = 'Bearer realm="gatepost", error="invalid_token", error_description="The session was ended"'
 
 
@@ -28,10 +30,8 @@ async def list_posts(client: httpx2.AsyncClient, person: Person) -> httpx2.Respo
 
 
 async def assert_refused_soon(client: httpx2.AsyncClient, person: Person) -> None:
-    """Check that the person's token is refused within the time that is promised."""
-    answer = await wait_until(
-        lambda: list_posts(client, person), lambda answer: answer.status_code != 200, seconds=WITHIN
-    )
+    """Check that the person's token comes to be refused."""
+    answer = await wait_until(lambda: list_posts(client, person), lambda answer: answer.status_code != 200)
     assert (answer.status_code, answer.json()) == (401, {"error": "No Authorization"})
     assert answer.headers["www-authenticate"] == ENDED
 
@@ -39,7 +39,7 @@ async def assert_refused_soon(client: httpx2.AsyncClient, person: Person) -> Non
 async def test_a_token_is_refused_everywhere_after_sign_out(
     client: httpx2.AsyncClient, posts: httpx2.AsyncClient, ada: Person
 ) -> None:
-    """A copied token opens nothing two seconds after its session was ended; the user's other session is not touched."""
+    """A copied token soon opens nothing once its session was ended; the user's other session is not touched."""
     other = await sign_in(client, ada.email)
     for service in (client, posts):
         assert (await list_posts(service, ada)).status_code == 200
@@ -56,7 +56,7 @@ async def test_a_page_is_closed_after_sign_out(client: httpx2.AsyncClient, ada: 
     assert (await client.get("/userposts", headers=ada.bearer)).status_code == 200
     await client.post("/api/logout", headers=ada.bearer)
     answer = await wait_until(
-        lambda: client.get("/userposts", headers=ada.bearer), lambda answer: answer.status_code == 302, seconds=WITHIN
+        lambda: client.get("/userposts", headers=ada.bearer), lambda answer: answer.status_code == 302
     )
     assert answer.headers["location"] == "/api/auth/signin?callbackUrl=%2Fuserposts"
 

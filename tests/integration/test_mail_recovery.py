@@ -1,7 +1,6 @@
 """A forgotten password on the running stack: the letter comes by SMTP, and what the old password opened is shut."""
 
 import re
-import time
 from collections.abc import Iterator
 
 import httpx2
@@ -17,7 +16,6 @@ from tests.support.running_stack import StackUrls, started_stack
 from tests.support.waiting import wait_until
 
 CODE = re.compile(r"\b[0-9A-Z]{4}-[0-9A-Z]{4}\b")
-EVERYWHERE = 2.0  # seconds in which all services know of an ended session
 
 
 @pytest.fixture(scope="module")
@@ -37,18 +35,19 @@ def find_code(text: str) -> str:
 async def test_what_the_old_password_opened_is_shut_everywhere(
     client: httpx2.AsyncClient, mailbox: RunningMailbox, stack: StackUrls, grace: Person
 ) -> None:
-    """Within two seconds of a reset an old access token is refused by gateway and services, and the user is told."""
+    """Soon after a reset an old access token is refused by gateway and services, and the user is told.
+
+    How soon an ended session is refused is measured by ``tests.benchmarks.revocation``.
+    """
     assert (await ask(client, grace.email)).status_code == 202
     (letter,) = await mailbox.wait_for_texts(grace.email, 1)
     assert (await client.get("/api/user/1", headers=grace.bearer)).status_code == 200
     assert (await confirm(client, grace.email, find_code(letter))).status_code == 204
-    begun = time.monotonic()
     async with httpx2.AsyncClient(timeout=10) as inside:
         for url in (f"{stack.gateway}/api/me", f"{stack.auth}/api/me", f"{stack.posts}/api/user/1"):
             await wait_until(
                 lambda url=url: inside.get(url, headers=grace.bearer), lambda answer: answer.status_code == 401
             )
-    assert time.monotonic() - begun < EVERYWHERE
     told, _ = await mailbox.wait_for_texts(grace.email, 2)
     assert "password" in told
     assert CODE.search(told) is None

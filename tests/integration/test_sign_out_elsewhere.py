@@ -1,4 +1,7 @@
-"""Sign-out reaches external services, by the files that our pages show, in Python and in Node."""
+"""Sign-out reaches external services, by the files that our pages show, in Python and in Node.
+
+How soon is measured by ``tests.benchmarks.revocation``.
+"""
 
 import asyncio
 import json
@@ -19,7 +22,6 @@ from tests.support.raw_upstream import Received, running_upstream
 from tests.support.running_stack import StackUrls
 from tests.support.waiting import wait_until
 
-WITHIN = 2.0  # seconds in which an ended session is refused
 PATIENCE = 1.0  # seconds for which a cut feed makes no difference
 
 
@@ -86,11 +88,11 @@ async def sign_out(client: httpx2.AsyncClient, person: Person) -> None:
 async def test_a_token_is_refused_elsewhere_after_sign_out(
     client: httpx2.AsyncClient, elsewhere: Elsewhere, ada: Person
 ) -> None:
-    """Two seconds after the sign-out an external service refuses the token, and no other of the user's."""
+    """Soon after the sign-out an external service refuses the token, and no other of the user's."""
     other = await sign_in(client, ada.email)
     assert not await elsewhere.refuses(ada)
     await sign_out(client, ada)
-    await elsewhere.wait_until_refused(ada, seconds=WITHIN)
+    await elsewhere.wait_until_refused(ada)
     assert not await elsewhere.refuses(other)
 
 
@@ -121,6 +123,7 @@ async def test_a_cut_feed_and_going_on(
     eve = await sign_up_and_in(client, "Eve")
     await sign_out(client, ada)
     async with following_elsewhere(language, line.url, service.credential, "go on", PATIENCE) as process:
+        await process.wait_until_refused(ada)  # it may start before the first page has come
         line.cut()
         await sign_out(client, grace)
         with pytest.raises(TimeoutError):
@@ -136,9 +139,9 @@ async def test_a_cut_feed_and_refusing(
 ) -> None:
     """With "refuse" every token is refused once the feed has been cut for a while, until it is back."""
     async with following_elsewhere(language, line.url, service.credential, "refuse", 6 * PATIENCE) as process:
-        assert not await process.refuses(ada)
+        await process.wait_until_refused(ada, is_so=False)  # it may start before the first page has come
         line.cut()
-        await process.wait_until_refused(ada, seconds=20)
+        await process.wait_until_refused(ada)
         await sign_out(client, grace)
         line.mend()
         await process.wait_until_refused(ada, is_so=False)
@@ -172,11 +175,11 @@ async def test_a_revoked_credential_is_a_cut(
     async with following_elsewhere(language, stack.gateway, service.credential, when_cut, 6 * PATIENCE) as process:
         service.revoke()
         if is_refused:
-            await process.wait_until_refused(ada, seconds=20)
+            await process.wait_until_refused(ada)
         else:
             await sign_out(client, ada)
             with pytest.raises(TimeoutError):
-                await process.wait_until_refused(ada, seconds=WITHIN)
+                await process.wait_until_refused(ada, seconds=2 * PATIENCE)
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])

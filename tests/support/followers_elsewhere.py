@@ -37,7 +37,7 @@ class Elsewhere:
         assert isinstance(answer, bool)
         return answer
 
-    async def wait_until_refused(self, person: Person, *, is_so: bool = True, seconds: float = 10) -> None:
+    async def wait_until_refused(self, person: Person, *, is_so: bool = True, seconds: float = 60) -> None:
         """Return when it refuses somebody's token, or when it does no longer."""
         await wait_until(lambda: self.refuses(person), lambda found: found is is_so, seconds=seconds)
 

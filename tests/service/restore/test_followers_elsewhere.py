@@ -78,7 +78,7 @@ async def test_the_database_was_put_back(installation: Installation, folder: Pat
                 await process.wait_until_refused(ada)
                 assert not await process.refuses(grace)
                 await restore(urls.auth, folder / "auth.dump")
-                await process.wait_until_refused(grace, seconds=20)
+                await process.wait_until_refused(grace)
                 assert await process.refuses(ada)
                 again = await sign_in_again(client, grace)
                 assert not await process.refuses(again)

@@ -1,12 +1,14 @@
-"""The budget of ten seconds against the numbers written elsewhere: the policy, compose, the gateway's limits."""
+"""What is promised in seconds against the numbers written elsewhere: the policy, compose, the gateway's limits."""
 
 import re
 import tomllib
 
 import yaml
 
+from auth_service.verifiers import long_poll
 from gateway.wire.limits import Limits
 from shared import timing
+from shared.auth_events import follower
 from tests.support.house import ROOT
 
 
@@ -28,3 +30,11 @@ def test_compose_lets_a_service_end() -> None:
 def test_the_gateway_lets_go_of_idle_connections_first() -> None:
     """The gateway keeps an idle connection for less time than the service at its other end."""
     assert Limits().idle < timing.KEEP_ALIVE
+
+
+def test_the_end_of_a_session_is_known_in_time() -> None:
+    """All pauses between a sign-out and its refusal everywhere leave more than a second of the two that are promised.
+
+    What is left is for the work itself; ``tests.benchmarks.revocation`` measures both together.
+    """
+    assert long_poll.LOOK_EVERY + follower.SHORTEST_ROUND < 1.0
