@@ -125,7 +125,8 @@ def run_command(service: str | None, words: Sequence[str], port: int, data: Path
     databases = find_running(data)
     if databases is None:
         raise PostgresFailed(f"nothing runs on {data}; start it with `make run`, and come back in a second terminal")
-    environments = read_environment(load_ports(data / PORTS_FILE, port), databases, data / SOCKETS, ENV_FILE, mailbox)
+    ports = load_ports(data / PORTS_FILE, port)
+    environments = read_environment(ports, databases, data.resolve() / SOCKETS, ENV_FILE, mailbox)
     os.chdir(ROOT)
     if service is None and words[0] == DOCTOR:
         sys.exit(examine_all(environments, words))

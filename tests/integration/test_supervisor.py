@@ -233,9 +233,12 @@ def test_a_bad_setting_is_named(tmp_path: Path) -> None:
     assert "Traceback" not in finished.stderr
 
 
-def run_operators_command(data: Path, *words: str) -> "subprocess.CompletedProcess[str]":
-    """Return what ``python -m stack`` said to these words, with a password on its standard input."""
-    command = [sys.executable, "-m", "stack", "--data", str(data), *words]
+def run_operators_command(data: Path, *words: str, path: str = "") -> "subprocess.CompletedProcess[str]":
+    """Return what ``python -m stack`` said to these words, with a password on its standard input.
+
+    ``path``: from there to the data, if that is not named from the root.
+    """
+    command = [sys.executable, "-m", "stack", "--data", path or str(data), *words]
     return subprocess.run(command, cwd=data, input=PASSWORD, capture_output=True, text=True, check=False, env=PATHS)
 
 
@@ -250,6 +253,8 @@ def test_operators_reach_it(tmp_path: Path) -> None:
         assert (changed.returncode, changed.stderr) == (0, "")
         assert re.search(r"^roles +admin$", changed.stdout, re.MULTILINE)
         assert run_operators_command(tmp_path, "user", "show", "999").returncode == 1
+        examined = run_operators_command(tmp_path, "doctor", path=".")
+        assert (examined.returncode, examined.stderr) == (0, ""), examined.stdout
         supervisor.process.terminate()
         supervisor.process.wait(DEADLINE)
     refused = run_operators_command(tmp_path, "user", "list")
